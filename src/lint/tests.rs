@@ -121,13 +121,22 @@ tasks:
         let lines = tasks.lines();
         lines.map(|line| format!("{by}{line}\n")).collect()
     };
-    let head = "apiVersion: tekton.dev/v1\nkind: KIND\nmetadata:\n  name: greet\nspec:\n";
+    let head = r"apiVersion: tekton.dev/v1
+kind: KIND
+metadata:
+  name: greet
+spec:
+";
     let params = "  params:\n    - name: greeting\n";
     let pipeline = head.replace("KIND", "Pipeline") + params + &indented("  ");
     let run = head.replace("KIND", "PipelineRun")
         + params
-        + "      value: hello\n  workspaces:\n    - name: shared\n      emptyDir: {}\n  pipelineSpec:\n"
-        + &indented("    ");
+        + r"      value: hello
+  workspaces:
+    - name: shared
+      emptyDir: {}
+  pipelineSpec:
+" + &indented("    ");
     for text in [&pipeline, &run] {
         assert_eq!(shown(&check(&[("file", text)])), Vec::<String>::new());
     }
@@ -282,7 +291,15 @@ fn a_param_in_a_template_may_come_from_the_run() {
 fn a_path_of_a_workspace_in_a_param_is_left_to_the_task() {
     let pipeline = |reference: &str| {
         format!(
-            "apiVersion: tekton.dev/v1\nkind: Pipeline\nmetadata: {{name: a}}\nspec:\n  tasks:\n  - name: t\n    taskRef: {{name: t}}\n    params: [{{name: p, value: '$({reference})/x'}}]\n"
+            r"apiVersion: tekton.dev/v1
+kind: Pipeline
+metadata: {{name: a}}
+spec:
+  tasks:
+  - name: t
+    taskRef: {{name: t}}
+    params: [{{name: p, value: '$({reference})/x'}}]
+"
         )
     };
     let levels = |reference: &str| {

@@ -12,12 +12,12 @@ use lab::{
 use crate::harness::Workdir;
 
 /// A chain in a universe of its own whose image is signed and attested.
-struct Scene {
+struct ChainInput {
     universe: Universe,
     dir: Workdir,
 }
 
-impl Scene {
+impl ChainInput {
     fn new() -> Self {
         let scene = Self::unsigned();
         scene.universe.sign_and_attest().unwrap();
@@ -108,7 +108,7 @@ impl Scene {
 
 #[test]
 fn a_tag_that_is_none_or_that_oci_refuses_exits_2() {
-    let scene = Scene::new();
+    let scene = ChainInput::new();
     for (tag, reason) in [
         ("v1+2", "'+'"),
         ("svc/v1", "'/'"),
@@ -131,7 +131,7 @@ fn a_tag_that_is_none_or_that_oci_refuses_exits_2() {
 
 #[test]
 fn a_tag_or_an_image_that_does_not_exist_exits_3() {
-    let scene = Scene::new();
+    let scene = ChainInput::new();
     let mut chain = scene.chain();
     chain.tag = "v9".to_owned();
     scene.refused(&chain, Step::ExtractTag, 3, "v9");
@@ -143,7 +143,7 @@ fn a_tag_or_an_image_that_does_not_exist_exits_3() {
 
 #[test]
 fn an_empty_list_of_images_exits_3_at_every_step() {
-    let scene = Scene::new();
+    let scene = ChainInput::new();
     let nothing = r#"{"components":[]}"#;
     let flag = format!("--snapshot={nothing}");
     scene
@@ -228,7 +228,7 @@ fn signatures_and_attestations_that_do_not_hold_exit_4() {
         }),
     ];
     for (reason, fault) in faults {
-        let scene = Scene::unsigned();
+        let scene = ChainInput::unsigned();
         fault(&scene.universe);
         scene.refused(&scene.chain(), Step::VerifyEc, 4, reason);
         let verdict = scene.chain().file("verified.json");
@@ -240,13 +240,13 @@ fn signatures_and_attestations_that_do_not_hold_exit_4() {
 
 #[test]
 fn without_the_log_the_log_must_be_ignored_by_name() {
-    let scene = Scene::new();
+    let scene = ChainInput::new();
     scene.refused_with(Step::VerifyEc, "--ignore-rekor=false", 4, "log");
 }
 
 #[test]
 fn a_registry_or_a_git_host_that_is_down_exits_5() {
-    let scene = Scene::new();
+    let scene = ChainInput::new();
     scene.refused_with(
         Step::ExtractTag,
         "--git-url=http://127.0.0.1:1/x.git",
@@ -276,7 +276,7 @@ fn a_registry_or_a_git_host_that_is_down_exits_5() {
 
 #[test]
 fn a_policy_that_does_not_parse_exits_2() {
-    let scene = Scene::new();
+    let scene = ChainInput::new();
     let policy = scene
         .dir
         .write("broken/a.rego", "package a\ndeny contains {\n");
@@ -297,7 +297,7 @@ fn a_hand_over_file_of_another_run_or_with_one_byte_changed_exits_4() {
         (Step::CopyImage, "verified.json"),
         (Step::UpdateDeployment, "promoted.json"),
     ] {
-        let scene = Scene::new();
+        let scene = ChainInput::new();
         let path = scene.dir.path(&format!("data/{name}"));
         scene.up_to(step);
         let good = fs::read(&path).unwrap();
@@ -320,7 +320,7 @@ fn a_hand_over_file_of_another_run_or_with_one_byte_changed_exits_4() {
 
 #[test]
 fn a_verdict_that_never_vouched_for_the_digest_exits_4_without_its_digest_too() {
-    let scene = Scene::new();
+    let scene = ChainInput::new();
     scene.up_to(Step::CopyImage);
     let evil = signer::push_image(&scene.universe.registry, STAGING, "evil", "evil", 2).unwrap();
     let before = scene.universe.state().unwrap();
@@ -355,7 +355,7 @@ fn a_verdict_that_never_vouched_for_the_digest_exits_4_without_its_digest_too() 
 
 #[test]
 fn a_deployment_without_the_container_exits_3() {
-    let scene = Scene::new();
+    let scene = ChainInput::new();
     let other = "kind: Deployment\nspec: {template: {spec: {containers: [{name: a, image: x}, {name: b, image: y}]}}}\n";
     let gitops = scene.universe.gitops().unwrap();
     let honest = gitops.read("main", PATCH).unwrap();
@@ -368,7 +368,7 @@ fn a_deployment_without_the_container_exits_3() {
 
 #[test]
 fn missing_credentials_exit_2() {
-    let scene = Scene::new();
+    let scene = ChainInput::new();
     scene.up_to(Step::UpdateDeployment);
     let before = scene.universe.state().unwrap();
     let mut arguments = scene.chain().arguments(Step::UpdateDeployment, |of, name| {

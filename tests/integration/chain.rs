@@ -177,7 +177,21 @@ fn run_and_the_five_commands_write_the_same_bytes() {
 fn run_reads_its_flags_from_a_file_and_flags_win() {
     let (universe, dir) = (honest(), Workdir::new());
     let text = format!(
-        "extract-tag:\n  tag: v9\n  template: live-{{tag}}\ngather-images:\n  image: [{COMPONENT}={}]\n  git-url: {}\nverify-ec:\n  policy: {}\n  public-key: {}\n  ignore-rekor: true\ncopy-image:\n  to: {}\nupdate-deployment:\n  gitops-repo-url: {}\n",
+        r"extract-tag:
+  tag: v9
+  template: live-{{tag}}
+gather-images:
+  image: [{COMPONENT}={}]
+  git-url: {}
+verify-ec:
+  policy: {}
+  public-key: {}
+  ignore-rekor: true
+copy-image:
+  to: {}
+update-deployment:
+  gitops-repo-url: {}
+",
         universe.staging(),
         universe.source_url(),
         universe.policy_url(),

@@ -63,7 +63,13 @@ impl Case {
         let containers =
             containers.map(|(at, template)| format!("  - name: c{at}\n    image: {template}\n"));
         let pod = format!(
-            "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\nspec:\n  containers:\n{}",
+            r"apiVersion: v1
+kind: Pod
+metadata:
+  name: web
+spec:
+  containers:
+{}",
             containers.collect::<String>()
         );
         let chart = "apiVersion: v2\nname: web\nversion: 0.1.0\nappVersion: v0\n";

@@ -79,7 +79,13 @@ fn a_pull_request_is_verified_by_what_it_changes() {
     let image = format!("{}@{}", universe.staging(), universe.image.digest);
     let patch = |image: &str| {
         format!(
-            "spec:\n  template:\n    spec:\n      containers:\n        - name: web\n          image: {image}\n"
+            r"spec:
+  template:
+    spec:
+      containers:
+        - name: web
+          image: {image}
+"
         )
     };
     let placeholder = patch("quay.io/redhat-tssc/task-runner:1");
@@ -99,12 +105,29 @@ fn a_pull_request_is_verified_by_what_it_changes() {
     head[2].1 = &changed;
     let commit = gitops.commit("change", "stage v1.0", &head).unwrap();
     let rules = tempfile::tempdir().unwrap();
-    fs::write(rules.path().join("main.rego"), "package main\nimport rego.v1\n# METADATA\n# custom:\n#   short_name: attested\ndeny contains {\"code\": \"main.attested\", \"msg\": \"x\"} if count(input.attestations) == 0\n").unwrap();
+    fs::write(
+        rules.path().join("main.rego"),
+        r#"package main
+import rego.v1
+# METADATA
+# custom:
+#   short_name: attested
+deny contains {"code": "main.attested", "msg": "x"} if count(input.attestations) == 0
+"#,
+    )
+    .unwrap();
     let policy = format!(
         r#"{{"sources": [{{"policy": ["file::{}"]}}]}}"#,
         rules.path().display()
     );
-    let git_clone_of_others = "apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: git-clone}\nspec:\n  params: [{name: url}, {name: revision, default: \"\"}, {name: fetchTags, default: \"\"}, {name: depth, default: \"1\"}, {name: subdirectory, default: source}]\n  workspaces: [{name: output}, {name: basic-auth, optional: true}]\n  steps: [{name: clone, image: x, script: git clone}]\n";
+    let git_clone_of_others = r#"apiVersion: tekton.dev/v1
+kind: Task
+metadata: {name: git-clone}
+spec:
+  params: [{name: url}, {name: revision, default: ""}, {name: fetchTags, default: ""}, {name: depth, default: "1"}, {name: subdirectory, default: source}]
+  workspaces: [{name: output}, {name: basic-auth, optional: true}]
+  steps: [{name: clone, image: x, script: git clone}]
+"#;
     let run = |revision: &str| {
         let data = tempfile::tempdir().unwrap();
         let status = Run::new(files(&[

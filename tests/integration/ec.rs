@@ -15,12 +15,12 @@ const POLICY: &str = "package main\nimport rego.v1\n# METADATA\n# title: Atteste
 const NEVER: &str = "package never\nimport rego.v1\n# METADATA\n# title: Never\n# custom:\n#   short_name: ever\ndeny contains {\"code\": \"never.ever\", \"msg\": \"Never <ever>.\"}\n";
 
 /// A signed and attested image, and a directory with a policy and the key.
-struct Scene {
+struct LegacyEc {
     universe: Universe,
     dir: Workdir,
 }
 
-impl Scene {
+impl LegacyEc {
     fn new() -> Self {
         let universe = Universe::new().unwrap();
         let dir = Workdir::new();
@@ -71,7 +71,7 @@ fn json(text: &str) -> Value {
 
 #[test]
 fn a_good_image_passes_with_upstreams_report() {
-    let scene = Scene::vouched();
+    let scene = LegacyEc::vouched();
     let run = scene.validate("good.yaml", &["--output", "json,appstudio=test.json"]);
     let run = run.exits(0);
     let report = json(&run.stdout);
@@ -114,7 +114,7 @@ fn a_good_image_passes_with_upstreams_report() {
 
 #[test]
 fn a_refusal_is_one_line_and_exit_1() {
-    let scene = Scene::vouched();
+    let scene = LegacyEc::vouched();
     let run = scene.validate("bad.yaml", &["--quiet"]).exits(1);
     assert_eq!(run.stderr, "Error: success criteria not met\n");
     assert!(
@@ -148,7 +148,7 @@ fn what_nobody_signed_is_refused_with_upstreams_results() {
             .map(|found| found["metadata"]["code"].as_str().unwrap().to_owned())
             .collect()
     };
-    let unsigned = Scene::new();
+    let unsigned = LegacyEc::new();
     let found = codes(unsigned.validate("good.yaml", &["--output", "json"]));
     let expected = [
         "builtin.attestation.signature_check",
@@ -157,13 +157,13 @@ fn what_nobody_signed_is_refused_with_upstreams_results() {
     assert_eq!(found, expected);
 
     // An attestation is not an image signature, in whatever way it is packed.
-    let attested = Scene::new();
+    let attested = LegacyEc::new();
     let universe = &attested.universe;
     universe.attest(&universe.key, &universe.commit).unwrap();
     let found = codes(attested.validate("good.yaml", &["--output", "json"]));
     assert_eq!(found, ["builtin.image.signature_check"]);
 
-    let stranger = Scene::new();
+    let stranger = LegacyEc::new();
     let other = Key::generate().unwrap();
     stranger.universe.sign(&other).unwrap();
     stranger
@@ -197,7 +197,7 @@ fn what_nobody_signed_is_refused_with_upstreams_results() {
 
 #[test]
 fn skipped_checks_leave_no_result_and_are_said() {
-    let scene = Scene::new();
+    let scene = LegacyEc::new();
     scene
         .universe
         .attest(&scene.universe.key, &scene.universe.commit)
@@ -222,7 +222,7 @@ fn skipped_checks_leave_no_result_and_are_said() {
 
 #[test]
 fn a_snapshot_is_read_and_merged_as_upstream_does() {
-    let scene = Scene::vouched();
+    let scene = LegacyEc::vouched();
     let other = signer::push_image(&scene.universe.registry, "acme/other", "o", "o", 1).unwrap();
     signer::sign(&scene.universe.registry, &other, &scene.universe.key).unwrap();
     let statements = scene.universe.statements(&other, &scene.universe.commit);
@@ -286,7 +286,7 @@ fn a_snapshot_is_read_and_merged_as_upstream_does() {
 
 #[test]
 fn what_is_refused_although_it_passes_upstream_is_said() {
-    let scene = Scene::new();
+    let scene = LegacyEc::new();
     let universe = &scene.universe;
     let statement = &universe.statements(&universe.image, &universe.commit)[0];
     let payload = statement.to_string();
@@ -318,7 +318,7 @@ fn what_is_refused_although_it_passes_upstream_is_said() {
 
 #[test]
 fn an_index_that_passes_upstream_unread_is_said() {
-    let scene = Scene::vouched();
+    let scene = LegacyEc::vouched();
     let registry = &scene.universe.registry;
     let push = |tag: &str, child: &signer::Image| {
         let children = [child.descriptor()];
@@ -343,7 +343,7 @@ fn an_index_that_passes_upstream_unread_is_said() {
 
 #[test]
 fn messages_about_wrong_input_are_upstreams() {
-    let scene = Scene::vouched();
+    let scene = LegacyEc::vouched();
     let said = |run: Run| run.exits(1).stderr;
     assert_eq!(
         said(scene.ec(&["validate", "image", "-p", "good.yaml", "-k", "cosign.pub"])),
@@ -410,7 +410,7 @@ fn messages_about_wrong_input_are_upstreams() {
 
 #[test]
 fn an_error_of_a_component_leaves_no_report() {
-    let scene = Scene::vouched();
+    let scene = LegacyEc::vouched();
     scene.dir.write("broken/a.rego", "package main\nimport rego.v1\n# METADATA\n# title: t\n# custom:\n#   short_name: r\ndeny contains {\"code\": \"main.r\"}\n");
     scene
         .dir
@@ -427,7 +427,7 @@ fn an_error_of_a_component_leaves_no_report() {
 
 #[test]
 fn the_log_goes_where_it_is_told() {
-    let scene = Scene::vouched();
+    let scene = LegacyEc::vouched();
     let run = scene
         .validate("good.yaml", &["--logfile", "ec.log", "--verbose"])
         .exits(0);
@@ -439,7 +439,7 @@ fn the_log_goes_where_it_is_told() {
 
 #[test]
 fn policies_are_checked_and_inspected() {
-    let scene = Scene::new();
+    let scene = LegacyEc::new();
     let run = scene
         .ec(&["validate", "policy", "--policy", "good.yaml"])
         .exits(0);
@@ -483,7 +483,7 @@ fn policies_are_checked_and_inspected() {
 
 #[test]
 fn the_version_is_that_of_reports() {
-    let scene = Scene::vouched();
+    let scene = LegacyEc::vouched();
     let version = json(&scene.ec(&["version", "--json"]).exits(0).stdout)["Version"].clone();
     let short = scene.ec(&["version", "-s"]).exits(0).stdout;
     assert_eq!(version, short.as_str());
@@ -498,7 +498,7 @@ fn the_version_is_that_of_reports() {
 
 #[test]
 fn a_binary_called_ec_is_ec() {
-    let scene = Scene::new();
+    let scene = LegacyEc::new();
     let program = scene.dir.path("ec");
     std::os::unix::fs::symlink(Path::new(env!("CARGO_BIN_EXE_promote")), &program).unwrap();
     let run = |arguments: &[&str]| {
@@ -521,7 +521,7 @@ fn a_binary_called_ec_is_ec() {
 
 #[test]
 fn a_trust_root_is_fetched_silently() {
-    let scene = Scene::new();
+    let scene = LegacyEc::new();
     scene
         .ec(&[
             "sigstore",

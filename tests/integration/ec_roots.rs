@@ -120,7 +120,16 @@ fn an_unreachable_log_refuses_the_component_and_leaves_the_reports() {
     universe.sign_and_attest().unwrap();
     let dir = Workdir::new();
     dir.write("cosign.pub", universe.key.public_pem());
-    dir.write("policy/a.rego", "package main\nimport rego.v1\n# METADATA\n# custom:\n#   short_name: a\ndeny contains {\"code\": \"main.a\", \"msg\": \"x\"} if false\n");
+    dir.write(
+        "policy/a.rego",
+        r#"package main
+import rego.v1
+# METADATA
+# custom:
+#   short_name: a
+deny contains {"code": "main.a", "msg": "x"} if false
+"#,
+    );
     dir.write("policy.yaml", "sources: [{policy: [./policy]}]\n");
     let image = format!("{}@{}", universe.staging(), universe.image.digest);
     let line = |command: &[&str], more: &[&str]| {

@@ -23,12 +23,12 @@ deny contains result if {
 }
 ";
 
-pub(crate) struct World {
+pub(crate) struct FollowedTag {
     pub(crate) universe: Universe,
     pub(crate) dir: Workdir,
 }
 
-impl World {
+impl FollowedTag {
     pub(crate) fn new() -> Self {
         let world = Self {
             universe: Universe::new().unwrap(),
@@ -72,7 +72,7 @@ impl World {
 
 #[test]
 fn deploys_what_the_policy_passes_and_nothing_else() {
-    let world = World::new();
+    let world = FollowedTag::new();
     let before = world.universe.deployed().unwrap();
     // It is not signed yet.
     world.follow(&[]).exits(4);
@@ -106,7 +106,7 @@ fn deploys_what_the_policy_passes_and_nothing_else() {
 
 #[test]
 fn an_unsigned_new_digest_leaves_the_deployed_one() {
-    let world = World::new();
+    let world = FollowedTag::new();
     world.universe.sign_and_attest().unwrap();
     world.follow(&["--allow-rollback"]).exits(0);
     let deployed = world.universe.deployed().unwrap();
@@ -124,7 +124,7 @@ fn an_unsigned_new_digest_leaves_the_deployed_one() {
 
 #[test]
 fn says_which_flags_belong_together() {
-    let world = World::new();
+    let world = FollowedTag::new();
     world
         .follow(&["--min-age=3"])
         .exits(2)
@@ -146,7 +146,7 @@ fn says_which_flags_belong_together() {
         .says("are for --follow");
 }
 
-impl World {
+impl FollowedTag {
     /// Pushes a signed image that says when it was made, and moves the tag to it.
     fn made(&self, seed: &str, created: Option<&str>) -> String {
         let registry = &self.universe.registry;
@@ -183,7 +183,7 @@ impl World {
 
 #[test]
 fn waits_until_an_image_is_old_enough() {
-    let world = World::new();
+    let world = FollowedTag::new();
     let before = world.universe.deployed().unwrap();
     let first = world.made("first", Some("2026-01-02T00:00:00Z"));
     world
@@ -204,7 +204,7 @@ fn waits_until_an_image_is_old_enough() {
 
 #[test]
 fn a_tag_that_was_moved_back_moves_nothing() {
-    let world = World::new();
+    let world = FollowedTag::new();
     let newer = world.made("newer", Some("2026-01-02T00:00:00Z"));
     world.follow(&["--allow-rollback"]).exits(0);
     assert!(world.deploys(&newer));
@@ -226,7 +226,7 @@ fn a_tag_that_was_moved_back_moves_nothing() {
 #[test]
 fn a_running_image_whose_time_cannot_be_read_stays() {
     use lab::registry::{Effect, Fault};
-    let world = World::new();
+    let world = FollowedTag::new();
     let first = world.made("first", Some("2026-01-02T00:00:00Z"));
     world.follow(&["--allow-rollback"]).exits(0);
     world.made("second", Some("2026-01-03T00:00:00Z"));

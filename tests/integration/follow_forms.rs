@@ -4,12 +4,12 @@
 use lab::{kube::Cluster, universe::TAG};
 use serde_json::{Value, json};
 
-use crate::follow::World;
+use crate::follow::FollowedTag;
 
 const OLD: &str = "sha256:8254c329a92850f6d539dd376f4816ee2764517da5e0235514af433164480d7a";
 
 /// Replaces the words of a form: the image, the tag and a digest.
-fn filled(form: &str, world: &World, digest: &str) -> String {
+fn filled(form: &str, world: &FollowedTag, digest: &str) -> String {
     form.replace("IMAGE", &world.universe.staging())
         .replace("TAG", TAG)
         .replace("DIGEST", digest)
@@ -17,11 +17,18 @@ fn filled(form: &str, world: &World, digest: &str) -> String {
 
 #[test]
 fn every_form_keeps_its_shape_and_gets_the_digest() {
-    let world = World::new();
+    let world = FollowedTag::new();
     world.universe.sign_and_attest().unwrap();
     let gitops = world.universe.gitops().unwrap();
     let new = world.universe.image.digest.clone();
-    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n    - name: web\n      image: IMAGE:TAG\n";
+    let pod = r"apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  containers:
+    - name: web
+      image: IMAGE:TAG
+";
     let entry = |fields: &str| format!("resources: [pod.yaml]\nimages:\n  - name: IMAGE\n{fields}");
     let both = "    newTag: TAG\n    digest: DIGEST\n";
     // Before, and after where a digest is added.
@@ -105,7 +112,7 @@ fn every_form_keeps_its_shape_and_gets_the_digest() {
 
 #[test]
 fn follows_a_tag_whose_snapshot_was_removed() {
-    let world = World::new();
+    let world = FollowedTag::new();
     world.universe.sign_and_attest().unwrap();
     let cluster = Cluster::start().unwrap();
     let image = format!(

@@ -28,7 +28,16 @@ const TOKEN: &str = "t0ken";
 
 fn patch(image: &str) -> String {
     format!(
-        "apiVersion: apps/v1   # keep\nkind: Deployment\nmetadata: {{name: web}}\nspec:\n  template:\n    spec:\n      containers:\n        - name: web\n          image: {image}  # promoted\n"
+        r"apiVersion: apps/v1   # keep
+kind: Deployment
+metadata: {{name: web}}
+spec:
+  template:
+    spec:
+      containers:
+        - name: web
+          image: {image}  # promoted
+"
     )
 }
 
@@ -47,7 +56,7 @@ fn repository_of(kind: Kind) -> &'static str {
 }
 
 /// A GitOps repository on a host with an API, and a promotion to deploy.
-struct Scene {
+struct ForgeStandIn {
     dir: Workdir,
     server: GitServer,
     forge: Arc<Forge>,
@@ -59,7 +68,7 @@ struct Scene {
     repository: &'static str,
 }
 
-impl Scene {
+impl ForgeStandIn {
     fn new(host: (Kind, &'static str)) -> Self {
         Self::with(host, repository_of(host.0), Forge::new(host.0, TOKEN))
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::harness::{Run, Workdir};
 
 /// A source repository with the tag `v1.0` and an image that was built from it.
-struct World {
+struct BuiltImage {
     dir: Workdir,
     registry: registry::Server,
     git: git::GitServer,
@@ -19,7 +19,7 @@ struct World {
     image: Image,
 }
 
-impl World {
+impl BuiltImage {
     fn new() -> Self {
         let registry = registry::Server::start(Options::default()).unwrap();
         let git = git::GitServer::start(None).unwrap();
@@ -59,7 +59,7 @@ impl World {
 
 #[test]
 fn pins_the_image_and_the_commit() {
-    let world = World::new();
+    let world = BuiltImage::new();
     world.gather(&["--destination-tag=prod-v1.0"]).exits(0);
     let expected = serde_json::json!({
         "application": "",
@@ -96,7 +96,7 @@ fn pins_the_image_and_the_commit() {
 
 #[test]
 fn strategies_choose_the_tag_and_a_cross_check_compares_them() {
-    let world = World::new();
+    let world = BuiltImage::new();
     let used = |flags: &[&str]| {
         world.gather(flags).exits(0);
         world.images()["promote"]["components"]["web"]["tag"]
@@ -123,7 +123,7 @@ fn strategies_choose_the_tag_and_a_cross_check_compares_them() {
 
 #[test]
 fn names_several_components_and_an_index() {
-    let world = World::new();
+    let world = BuiltImage::new();
     let arm = signer::push_image(&world.registry, "acme/api", "arm", "arm", 1).unwrap();
     let amd = signer::push_image(&world.registry, "acme/api", "amd", "amd", 1).unwrap();
     signer::push_index(
@@ -150,7 +150,7 @@ fn names_several_components_and_an_index() {
 
 #[test]
 fn pins_the_images_of_a_snapshot_and_keeps_what_it_does_not_know() {
-    let world = World::new();
+    let world = BuiltImage::new();
     let snapshot = serde_json::json!({
         "application": "shop", "artifacts": {},
         "components": [{"name": "w", "containerImage": format!("{}:v1.0", world.repository("acme/web")), "version": "1"}],
@@ -197,7 +197,7 @@ fn pins_the_images_of_a_snapshot_and_keeps_what_it_does_not_know() {
 
 #[test]
 fn pins_the_source_of_a_snapshot_and_refuses_a_contradiction() {
-    let world = World::new();
+    let world = BuiltImage::new();
     let url = world.git.url("acme/web");
     let gather = |revision: &str, flags: &[&str]| {
         let snapshot = serde_json::json!({"components": [{
@@ -226,7 +226,7 @@ fn pins_the_source_of_a_snapshot_and_refuses_a_contradiction() {
 
 #[test]
 fn a_tag_named_like_a_commit_is_a_tag_when_it_is_named_in_full() {
-    let world = World::new();
+    let world = BuiltImage::new();
     let other = world.git.repository("acme/web").unwrap();
     let other = other.commit("main", "two", &[("a", "2")]).unwrap();
     let repository = world.git.repository("acme/web").unwrap();
@@ -239,13 +239,16 @@ fn a_tag_named_like_a_commit_is_a_tag_when_it_is_named_in_full() {
 
 #[test]
 fn gathers_what_a_gitops_directory_deploys_or_what_it_changes() {
-    let world = World::new();
+    let world = BuiltImage::new();
     let registry = world.registry.address();
     let api = signer::push_image(&world.registry, "acme/api", "v1", "api", 1).unwrap();
     let gitops = world.git.repository("acme/gitops").unwrap();
     let patch = |name: &str, image: &str| {
         format!(
-            "kind: Deployment\nmetadata: {{name: {name}}}\nspec: {{template: {{spec: {{containers: [{{name: {name}, image: \"{image}\"}}]}}}}}}\n"
+            r#"kind: Deployment
+metadata: {{name: {name}}}
+spec: {{template: {{spec: {{containers: [{{name: {name}, image: "{image}"}}]}}}}}}
+"#
         )
     };
     let web = format!("overlays/prod/{}", "web.yaml");
@@ -301,7 +304,7 @@ fn gathers_what_a_gitops_directory_deploys_or_what_it_changes() {
 
 #[test]
 fn what_is_not_there_exits_3_and_leaves_no_file() {
-    let world = World::new();
+    let world = BuiltImage::new();
     world.gather(&["--revision=v9"]).exits(3).says("v9");
     let missing = format!("--image={}", world.repository("acme/nothing"));
     world.gather(&[&missing]).exits(3).says("acme/nothing");
@@ -323,7 +326,7 @@ fn what_is_not_there_exits_3_and_leaves_no_file() {
 
 #[test]
 fn wrong_input_exits_2_and_a_registry_that_is_down_5() {
-    let world = World::new();
+    let world = BuiltImage::new();
     world
         .dir
         .promote(&["gather-images", "--image=Bad//Name", "--revision=v1.0"])
@@ -347,7 +350,7 @@ fn wrong_input_exits_2_and_a_registry_that_is_down_5() {
 
 #[test]
 fn many_images_leave_a_pointer_as_the_result() {
-    let world = World::new();
+    let world = BuiltImage::new();
     let component = |n: u32| serde_json::json!({"name": format!("c{n}"), "containerImage": format!("{}:v1.0", world.repository("acme/web"))});
     let snapshot = serde_json::json!({"components": (0..40).map(component).collect::<Vec<_>>()});
     world.dir.write("s.json", snapshot.to_string());
@@ -377,7 +380,7 @@ fn many_images_leave_a_pointer_as_the_result() {
 
 #[test]
 fn refuses_a_revision_of_another_commit_than_the_one_expected() {
-    let world = World::new();
+    let world = BuiltImage::new();
     let expected = format!("--commit={}", world.commit);
     world.gather(&[&expected]).exits(0);
     let other = "--commit=82b3d5ae55f7080f1e6022629cdb57bfae7cccc7";
@@ -388,7 +391,7 @@ fn refuses_a_revision_of_another_commit_than_the_one_expected() {
 
 #[test]
 fn the_destination_tag_may_be_a_template() {
-    let world = World::new();
+    let world = BuiltImage::new();
     for (given, recorded) in [("prod-{tag}", "prod-v1.0"), ("prod-v7", "prod-v7")] {
         let flag = format!("--destination-tag={given}");
         world.gather(&[&flag]).exits(0);

@@ -10,6 +10,9 @@ use std::{
 
 use lab::universe::Universe;
 
+mod scene;
+pub(crate) use scene::Scene;
+
 /// A time by which things are judged, for runs whose files must be the same byte for byte.
 pub(crate) const EFFECTIVE_TIME: &str = "2031-01-02T03:04:05Z";
 

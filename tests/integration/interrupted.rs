@@ -86,7 +86,12 @@ fn parsing_of_a_policy_that_is_interrupted_leaves_nothing_behind() {
     let mut policy = "package main\n\nimport rego.v1\n".to_owned();
     for number in 0..60_000 {
         policy += &format!(
-            "\nr{number} contains x if {{\n\tsome x in input.a{number}\n\tx.b[_] == \"{number}\"\n}}\n"
+            r#"
+r{number} contains x if {{
+	some x in input.a{number}
+	x.b[_] == "{number}"
+}}
+"#
         );
     }
     dir.write("rules/a.rego", policy);

@@ -16,15 +16,24 @@ const TOO_MANY: usize = 6_001;
 /// How many of them differ; each entry of the list is opened all the same.
 const DISTINCT: usize = 20;
 const REPORT: &str = "application/vnd.example.report";
-const RULE: &str = "package main\n\nimport rego.v1\n\n# METADATA\n# title: T\n# custom:\n#   short_name: x\ndeny contains {\"code\": \"main.x\", \"msg\": \"no\"} if input.image.config.Labels.bad\n";
+const RULE: &str = r#"package main
 
-struct Scene {
+import rego.v1
+
+# METADATA
+# title: T
+# custom:
+#   short_name: x
+deny contains {"code": "main.x", "msg": "no"} if input.image.config.Labels.bad
+"#;
+
+struct ManyReferrers {
     universe: Universe,
     dir: Workdir,
     entries: Vec<Value>,
 }
 
-impl Scene {
+impl ManyReferrers {
     fn new() -> Self {
         let universe = Universe::new().unwrap();
         universe.sign_and_attest().unwrap();
@@ -70,7 +79,7 @@ impl Scene {
 
 #[test]
 fn an_image_with_five_thousand_referrers_is_judged_and_more_are_refused() {
-    let scene = Scene::new();
+    let scene = ManyReferrers::new();
     scene.judge(HONEST).exits(0);
     scene.judge(TOO_MANY).exits(4).says("referrers");
 }

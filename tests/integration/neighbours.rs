@@ -12,13 +12,13 @@ use crate::harness::{Run, Workdir};
 const REPOSITORY: &str = "staging/app";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
-struct Scene {
+struct SignedImage {
     registry: Server,
     image: Image,
     dir: Workdir,
 }
 
-impl Scene {
+impl SignedImage {
     /// An image with one good signature.
     fn new(referrers: bool) -> Self {
         let options = Options {
@@ -92,7 +92,7 @@ impl Scene {
 
 #[test]
 fn a_signature_whose_blob_is_gone() {
-    let scene = Scene::new(true);
+    let scene = SignedImage::new(true);
     let mut document = scene.signatures();
     let gone = format!("sha256:{}", "ab".repeat(32));
     let mut layer = document["layers"][0].clone();
@@ -107,7 +107,7 @@ fn a_signature_whose_blob_is_gone() {
 
 #[test]
 fn a_bundle_whose_blob_is_gone() {
-    let scene = Scene::new(true);
+    let scene = SignedImage::new(true);
     let media_type = "application/vnd.dev.sigstore.bundle.v0.3+json";
     let bundle = signer::push_referrer(&scene.registry, &scene.image, media_type, b"{ }").unwrap();
     let document = scene.registry.manifest(REPOSITORY, &bundle.digest).unwrap();
@@ -119,7 +119,7 @@ fn a_bundle_whose_blob_is_gone() {
 
 #[test]
 fn a_signature_tag_with_null_layers_or_of_another_kind() {
-    let scene = Scene::new(true);
+    let scene = SignedImage::new(true);
     let good = scene.signatures();
     let attestations = scene.image.attached_tag("att");
     let put = |document: &Value, media_type: &str| {
@@ -146,7 +146,7 @@ fn a_signature_tag_with_null_layers_or_of_another_kind() {
 #[test]
 fn a_referrer_that_is_listed_and_gone_or_an_artifact_manifest() {
     for api in [true, false] {
-        let scene = Scene::new(api);
+        let scene = SignedImage::new(api);
         let gone = format!("sha256:{}", "cd".repeat(32));
         let artifact = "application/vnd.oci.artifact.manifest.v1+json";
         let body = json!({
@@ -184,7 +184,7 @@ fn a_referrer_that_is_listed_and_gone_or_an_artifact_manifest() {
 #[test]
 fn a_registry_that_fails_or_refuses_is_never_passed_over() {
     for status in [403, 500] {
-        let scene = Scene::new(true);
+        let scene = SignedImage::new(true);
         let document = scene.signatures();
         let blob = document["layers"][0]["digest"].as_str().unwrap().to_owned();
         scene
@@ -211,7 +211,7 @@ fn how_a_registry_answers_for_referrers_decides() {
         (403, false, false),
         (500, true, false),
     ] {
-        let scene = Scene::new(true);
+        let scene = SignedImage::new(true);
         if list {
             let tag = scene.image.digest.replace(':', "-");
             let empty = br#"{"schemaVersion":2,"manifests":null}"#;
@@ -231,7 +231,7 @@ fn how_a_registry_answers_for_referrers_decides() {
         ("<html>", false),
         (r#"{"manifests":[],"Manifests":[]}"#, false),
     ] {
-        let scene = Scene::new(true);
+        let scene = SignedImage::new(true);
         let fault = Fault::new(Effect::Body(body.as_bytes().to_vec()));
         scene.registry.fail(fault.of("GET", referrers));
         let run = scene.verify();

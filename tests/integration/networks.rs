@@ -355,7 +355,14 @@ fn certificates_of_git_hosts_are_unchecked_for_ec_alone() {
     dir.write("cosign.pub", key.public_pem());
     let tls = Tls::private_authority().unwrap();
     let git = git::GitServer::start_at(None, "127.0.0.1:0".parse().unwrap(), Some(&tls)).unwrap();
-    let rules = "package main\nimport rego.v1\n# METADATA\n# title: Attested\n# custom:\n#   short_name: attested\ndeny contains {\"code\": \"main.attested\", \"msg\": \"no attestation\"} if count(input.attestations) == 0\n";
+    let rules = r#"package main
+import rego.v1
+# METADATA
+# title: Attested
+# custom:
+#   short_name: attested
+deny contains {"code": "main.attested", "msg": "no attestation"} if count(input.attestations) == 0
+"#;
     let repository = git.repository("acme/policy").unwrap();
     repository
         .commit("main", "rules", &[("release/a.rego", rules)])

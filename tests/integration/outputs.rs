@@ -23,12 +23,12 @@ use crate::harness::{Run, Workdir};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An image that passes, and the flags that judge it.
-struct Scene {
+struct OutputFiles {
     universe: Universe,
     dir: Workdir,
 }
 
-impl Scene {
+impl OutputFiles {
     fn new() -> Self {
         let universe = Universe::new().unwrap();
         universe.sign_and_attest().unwrap();
@@ -36,7 +36,19 @@ impl Scene {
         fs::create_dir(dir.path("data")).unwrap();
         dir.write(
             "policy/main.rego",
-            "package main\n\nimport rego.v1\n\n# METADATA\n# title: t\n# custom:\n#   short_name: none\ndeny contains result if {\n\tcount(input.attestations) == 0\n\tresult := {\"code\": \"main.none\", \"msg\": \"none\"}\n}\n",
+            r#"package main
+
+import rego.v1
+
+# METADATA
+# title: t
+# custom:
+#   short_name: none
+deny contains result if {
+	count(input.attestations) == 0
+	result := {"code": "main.none", "msg": "none"}
+}
+"#,
         );
         Self { universe, dir }
     }
@@ -80,7 +92,7 @@ fn is_pipe(path: &Path) -> bool {
 
 #[test]
 fn a_pipe_with_a_reader_gets_what_is_written_and_stays_a_pipe() {
-    let scene = Scene::new();
+    let scene = OutputFiles::new();
     for (name, flag) in [
         ("report", "--output=json=report"),
         ("log", "--log-file=log"),
@@ -106,7 +118,7 @@ fn a_pipe_with_a_reader_gets_what_is_written_and_stays_a_pipe() {
 
 #[test]
 fn a_pipe_without_a_reader_ends_in_an_error_and_stays_a_pipe() {
-    let scene = Scene::new();
+    let scene = OutputFiles::new();
     for (name, flag) in [
         ("report", "--output=json=file:report"),
         ("log", "--log-file=file:log"),
@@ -122,7 +134,7 @@ fn a_pipe_without_a_reader_ends_in_an_error_and_stays_a_pipe() {
 
 #[test]
 fn a_terminal_is_written_to_and_standard_output_has_names_too() {
-    let scene = Scene::new();
+    let scene = OutputFiles::new();
     let flags = pty::OpenptFlags::RDWR | pty::OpenptFlags::NOCTTY;
     let master = pty::openpt(flags).unwrap();
     pty::unlockpt(&master).unwrap();
@@ -151,7 +163,7 @@ fn a_terminal_is_written_to_and_standard_output_has_names_too() {
 
 #[test]
 fn a_link_is_written_through_within_its_directory_and_refused_out_of_it() {
-    let scene = Scene::new();
+    let scene = OutputFiles::new();
     let victim = scene.dir.write("victim", "precious");
     let data = scene.dir.path("data");
     for (name, flag) in [
@@ -209,7 +221,7 @@ fn readers() -> [(&'static str, Vec<&'static str>); 6] {
 
 #[test]
 fn only_regular_files_inside_the_data_directory_are_read() {
-    let scene = Scene::new();
+    let scene = OutputFiles::new();
     let it = scene.dir.path("data/it");
     let secret = scene.dir.write("secret", "password: s3cret\n");
     let run = |arguments: &[&str]| {
@@ -255,7 +267,7 @@ fn only_regular_files_inside_the_data_directory_are_read() {
 
 #[test]
 fn a_policy_directory_holds_regular_files_alone() {
-    let scene = Scene::new();
+    let scene = OutputFiles::new();
     scene.verify(&[]).exits(0);
     let inside = scene.dir.path("policy/more.rego");
     pipe(&inside);
@@ -274,7 +286,13 @@ fn a_policy_directory_holds_regular_files_alone() {
 #[test]
 fn local_edits_follow_no_link() {
     let dir = Workdir::new();
-    let patch = "spec:\n  template:\n    spec:\n      containers:\n        - name: web\n          image: r.example/web:v1.0\n";
+    let patch = r"spec:
+  template:
+    spec:
+      containers:
+        - name: web
+          image: r.example/web:v1.0
+";
     let image = format!("--image=web=r.example/web:v1.1@sha256:{}", "1".repeat(64));
     let edit = || {
         dir.promote(&[
@@ -362,7 +380,7 @@ fn an_empty_source_repository_switches_no_check_off() {
 
 #[test]
 fn no_message_shows_a_part_of_a_file_that_is_something_else() {
-    let scene = Scene::new();
+    let scene = OutputFiles::new();
     for text in [
         "password: [s3cret",
         "\"s3cret",

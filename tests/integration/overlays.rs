@@ -88,8 +88,27 @@ fn case(text: &str) -> Case {
             };
             case.files.extend(match line {
                 "@base" => vec![
-                    ("base/kustomization.yaml".to_owned(), "resources: [deployment.yaml]\n".to_owned()),
-                    ("base/deployment.yaml".to_owned(), "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec:\n      containers:\n      - name: web\n        image: quay.io/acme/web:v0\n".to_owned()),
+                    (
+                        "base/kustomization.yaml".to_owned(),
+                        "resources: [deployment.yaml]\n".to_owned(),
+                    ),
+                    (
+                        "base/deployment.yaml".to_owned(),
+                        r"apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: web
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - name: web
+        image: quay.io/acme/web:v0
+"
+                        .to_owned(),
+                    ),
                 ],
                 "@dev" => vec![overlay("dev")],
                 "@prod" => vec![overlay("prod")],

@@ -1,9 +1,7 @@
 //! `ec` and `verify-ec --compat` beside `verify-ec` on small policies: wherever one of them passes an image that
 //! `verify-ec` refuses, a warning says why.
 
-use lab::universe::Universe;
-
-use crate::harness::{Run, Workdir, vouched};
+use crate::harness::{Run, Scene};
 
 /// One policy for both fronts.
 struct Pair {
@@ -300,21 +298,14 @@ fn checks() -> Vec<Pair> {
     ]
 }
 
-/// A signed and attested image and the outputs of both fronts.
-struct Scene {
-    universe: Universe,
-    dir: Workdir,
+fn scene_with_two_packages() -> Scene {
+    Scene::attested()
+        .file("data.json", "[1]")
+        .file("other/a.rego", module("other", &passing_of("other")))
 }
 
 impl Scene {
-    fn new() -> Self {
-        let (universe, dir) = vouched();
-        dir.write("data.json", "[1]");
-        dir.write("other/a.rego", module("other", &passing_of("other")));
-        Self { universe, dir }
-    }
-
-    fn configuration(&self, pair: &Pair) -> String {
+    fn write_pair(&self, pair: &Pair) -> String {
         let _ = std::fs::remove_dir_all(self.dir.path("rules"));
         self.dir.write("rules/a.rego", &pair.rules);
         if pair.rules.starts_with("package a.b") {
@@ -332,18 +323,8 @@ impl Scene {
         }
     }
 
-    fn run(&self, front: &[&str], policy: &str, pair: &Pair) -> Run {
-        let image = format!("{}@{}", self.universe.staging(), self.universe.image.digest);
-        let own = [
-            "--image",
-            &image,
-            "--policy",
-            policy,
-            "--public-key",
-            "cosign.pub",
-            "--ignore-rekor",
-        ];
-        self.dir.promote(&[front, &own, pair.flags].concat())
+    fn run_pair(&self, front: &[&str], policy: &str, pair: &Pair) -> Run {
+        self.judge(front, policy, pair.flags)
     }
 }
 
@@ -355,15 +336,15 @@ fn passing_of(package: &str) -> String {
 
 #[test]
 fn wherever_ec_passes_what_verify_ec_refuses_a_warning_says_why() {
-    let scene = Scene::new();
+    let scene = scene_with_two_packages();
     let pairs = [configurations(), results(), dropped(), checks()];
     let pairs: Vec<Pair> = pairs.into_iter().flatten().collect();
     assert!(pairs.len() >= 62, "{} pairs", pairs.len());
     let (mut wrong, mut laxer) = (Vec::new(), 0);
     for pair in &pairs {
-        let policy = scene.configuration(pair);
-        let ec = scene.run(&["ec", "validate", "image"], &policy, pair);
-        let own = scene.run(&["verify-ec"], &policy, pair);
+        let policy = scene.write_pair(pair);
+        let ec = scene.run_pair(&["ec", "validate", "image"], &policy, pair);
+        let own = scene.run_pair(&["verify-ec"], &policy, pair);
         if (ec.code, own.code) != pair.codes {
             wrong.push(format!(
                 "{}: ec {} and verify-ec {}, expected {:?}\n  ec: {}\n  verify-ec: {}",
@@ -377,7 +358,7 @@ fn wherever_ec_passes_what_verify_ec_refuses_a_warning_says_why() {
                 pair.name, pair.why, ec.stderr
             ));
         }
-        let compat = scene.run(&["verify-ec", "--compat"], &policy, pair);
+        let compat = scene.run_pair(&["verify-ec", "--compat"], &policy, pair);
         let is_laxer = compat.code == 0 && own.code != 0;
         laxer += usize::from(is_laxer);
         if is_laxer && (pair.why.is_empty() || !warns(&compat, pair.why)) {

@@ -8,12 +8,12 @@ use crate::harness::{Run, Workdir};
 const COMMIT: &str = "1f2e3d4c1f2e3d4c1f2e3d4c1f2e3d4c1f2e3d4c";
 
 /// A registry with the images of an application, and a directory for its resources.
-struct World {
+struct PlannedRelease {
     registry: Server,
     dir: Workdir,
 }
 
-impl World {
+impl PlannedRelease {
     fn new() -> Self {
         Self {
             registry: Server::start(Options::default()).unwrap(),
@@ -113,7 +113,7 @@ const BUILT: &str = "2026-08-05T10:00:00Z";
 
 #[test]
 fn a_release_gets_all_its_tags_and_a_second_run_writes_nothing() {
-    let world = World::new();
+    let world = PlannedRelease::new();
     let web = world.image("web", BUILT, &json!({"version": "1.4.2"}));
     let api = world.image("api", BUILT, &json!({"version": "1.4.2"}));
     world.snapshot(&[("web", &web), ("api", &api)], &json!({}));
@@ -162,7 +162,7 @@ fn a_release_gets_all_its_tags_and_a_second_run_writes_nothing() {
 
 #[test]
 fn an_older_snapshot_that_finishes_later_moves_nothing_back() {
-    let world = World::new();
+    let world = PlannedRelease::new();
     let older = world.image("web", BUILT, &json!({}));
     let newer = world.image("web", "2026-08-06T10:00:00Z", &json!({}));
     world.plan(&world.mapping(&["web"], &["released"]));
@@ -180,7 +180,7 @@ fn an_older_snapshot_that_finishes_later_moves_nothing_back() {
 
 #[test]
 fn files_that_do_not_belong_together_are_refused() {
-    let world = World::new();
+    let world = PlannedRelease::new();
     let web = world.image("web", BUILT, &json!({}));
     world.snapshot(&[("web", &web)], &json!({}));
     world.plan(&world.mapping(&["web"], &["released"]));
@@ -205,7 +205,7 @@ fn files_that_do_not_belong_together_are_refused() {
 
 #[test]
 fn what_cannot_be_released_ends_before_anything_is_written() {
-    let world = World::new();
+    let world = PlannedRelease::new();
     let labels = json!({"version": "1.0+b", "evil": "{{ git_sha }}", "empty": ""});
     let web = world.image("web", BUILT, &labels);
     let component = json!({"test.appstudio.openshift.io/type": "component", "appstudio.openshift.io/component": "web"});
@@ -241,7 +241,7 @@ fn what_cannot_be_released_ends_before_anything_is_written() {
 
 #[test]
 fn an_image_that_expires_is_refused() {
-    let world = World::new();
+    let world = PlannedRelease::new();
     let web = world.image("web", BUILT, &json!({"quay.expires-after": "5d"}));
     world.snapshot(&[("web", &web)], &json!({}));
     world.plan(&world.mapping(&["web"], &["released"]));
@@ -259,7 +259,7 @@ fn an_image_that_expires_is_refused() {
 
 #[test]
 fn several_repositories_of_one_component_are_staged_and_tagged() {
-    let world = World::new();
+    let world = PlannedRelease::new();
     let web = world.image("web", BUILT, &json!({}));
     world.snapshot(&[("web", &web)], &json!({}));
     let at = world.registry.address();

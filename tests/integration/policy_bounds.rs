@@ -4,11 +4,10 @@ use lab::{
     registry::{Options, Server},
     sigstore::Web,
     tls::Tls,
-    universe::Universe,
 };
 
 use crate::{
-    harness::{Run, Workdir, vouched},
+    harness::{Run, Scene, Workdir},
     strangers_lead::private_name,
 };
 
@@ -30,37 +29,19 @@ warn contains {"code": "main.x", "msg": sprintf("%v", [shown])}
 "#;
 const CONFIG: &str = "{\"auths\": {\"registry.example\": {\"auth\": \"cm9ib3Q6UzNDUkVU\"}}}";
 
-/// A signed and attested image, rules that print all data, and logins in several places.
-struct Scene {
-    universe: Universe,
-    dir: Workdir,
+fn scene_with_logins() -> Scene {
+    Scene::attested()
+        .file("team/rules/a.rego", LEAK)
+        .file("team/data/d.json", "{\"known\": 1}")
+        .file("home/.docker/config.json", CONFIG)
+        .file("logins/config.json", CONFIG)
+        .file("git/.git-credentials", "https://u:S3CRET@git.example\n")
+        .file("git/d.json", CONFIG)
 }
 
 impl Scene {
-    fn new() -> Self {
-        let (universe, dir) = vouched();
-        dir.write("team/rules/a.rego", LEAK);
-        dir.write("team/data/d.json", "{\"known\": 1}");
-        dir.write("home/.docker/config.json", CONFIG);
-        dir.write("logins/config.json", CONFIG);
-        dir.write("git/.git-credentials", "https://u:S3CRET@git.example\n");
-        dir.write("git/d.json", CONFIG);
-        Self { universe, dir }
-    }
-
-    fn verify(&self, policy: &str, more: &[&str]) -> Run {
-        let image = format!("{}@{}", self.universe.staging(), self.universe.image.digest);
-        let own = [
-            "verify-ec",
-            "--image",
-            &image,
-            "--policy",
-            policy,
-            "--public-key",
-            "cosign.pub",
-            "--ignore-rekor",
-        ];
-        let run = self.dir.promote(&[&own[..], more].concat());
+    fn verify_without_leak(&self, policy: &str, more: &[&str]) -> Run {
+        let run = self.judge(&["verify-ec"], policy, more);
         for stream in [&run.stdout, &run.stderr] {
             assert!(!stream.contains("cm9ib3Q6UzNDUkVU"), "{stream}");
         }
@@ -76,17 +57,17 @@ impl Scene {
 
 #[test]
 fn local_paths_come_from_local_configurations_and_below_their_directory() {
-    let scene = Scene::new();
+    let scene = scene_with_logins();
     for good in [
         "{policy: [./rules], data: [./data]}",
         "{policy: [team/rules], data: [team/data]}",
     ] {
         scene
-            .verify(&scene.configured(good), &[])
+            .verify_without_leak(&scene.configured(good), &[])
             .exits(0)
             .prints("known");
     }
-    scene.verify("team/rules", &[]).exits(0);
+    scene.verify_without_leak("team/rules", &[]).exits(0);
     let outside = "the path is not below team, the directory of the configuration";
     for bad in [
         "{policy: [./rules], data: [../logins]}",
@@ -95,7 +76,7 @@ fn local_paths_come_from_local_configurations_and_below_their_directory() {
         "{policy: [./rules, home/.docker]}",
     ] {
         scene
-            .verify(&scene.configured(bad), &[])
+            .verify_without_leak(&scene.configured(bad), &[])
             .exits(2)
             .says(outside);
     }
@@ -105,13 +86,13 @@ fn local_paths_come_from_local_configurations_and_below_their_directory() {
         "{\"sources\": [{\"policy\": [\"git::file:///team\"]}]}",
     ] {
         let local = "a local path is taken only from a configuration that is a local file";
-        scene.verify(text, &[]).exits(2).says(local);
+        scene.verify_without_leak(text, &[]).exits(2).says(local);
     }
 }
 
 #[test]
 fn places_of_credentials_are_never_read() {
-    let scene = Scene::new();
+    let scene = scene_with_logins();
     let hidden = "it contains credentials of this run";
     let above = |sources: &str| {
         scene
@@ -121,24 +102,24 @@ fn places_of_credentials_are_never_read() {
     };
     let rules = "policy: [team/rules]";
     scene
-        .verify(above(&format!("{{{rules}, data: [team/data]}}")), &[])
+        .verify_without_leak(above(&format!("{{{rules}, data: [team/data]}}")), &[])
         .exits(0);
     scene
-        .verify(above(&format!("{{{rules}, data: [home]}}")), &[])
+        .verify_without_leak(above(&format!("{{{rules}, data: [home]}}")), &[])
         .exits(2)
         .says(hidden);
     scene
-        .verify(above(&format!("{{{rules}, data: [home/.docker]}}")), &[])
+        .verify_without_leak(above(&format!("{{{rules}, data: [home/.docker]}}")), &[])
         .exits(2)
         .says(hidden);
     let logins = above(&format!("{{{rules}, data: [logins]}}"));
     scene
-        .verify(logins, &["--authfile", "logins/config.json"])
+        .verify_without_leak(logins, &["--authfile", "logins/config.json"])
         .exits(2)
         .says(hidden);
     let git = above(&format!("{{{rules}, data: [git]}}"));
     scene
-        .verify(git, &["--git-credentials-dir", "git"])
+        .verify_without_leak(git, &["--git-credentials-dir", "git"])
         .exits(2)
         .says(hidden);
     std::os::unix::fs::symlink(
@@ -147,16 +128,19 @@ fn places_of_credentials_are_never_read() {
     )
     .unwrap();
     scene
-        .verify(above(&format!("{{{rules}, data: [team/data]}}")), &[])
+        .verify_without_leak(above(&format!("{{{rules}, data: [team/data]}}")), &[])
         .exits(2)
         .says("the link leads out");
-    scene.verify("home/.docker", &[]).exits(2).says(hidden);
+    scene
+        .verify_without_leak("home/.docker", &[])
+        .exits(2)
+        .says(hidden);
 }
 
 #[test]
 fn rule_data_of_the_command_line_is_text() {
-    let scene = Scene::new();
-    let data = |value: &str| scene.verify("team/rules", &["--extra-rule-data", value]);
+    let scene = scene_with_logins();
+    let data = |value: &str| scene.verify_without_leak("team/rules", &["--extra-rule-data", value]);
     data("k=v").exits(0).prints("\"k\": \"v\"");
     data("k=logins/config.json")
         .exits(2)
@@ -227,7 +211,7 @@ fn plain_http_serves_documents_of_this_machine_only() {
 
 #[test]
 fn redirects_of_keys_are_followed_over_tls() {
-    let scene = Scene::new();
+    let scene = scene_with_logins();
     let web = server(&scene.dir);
     let key = scene.universe.key.public_pem();
     web.serve_files([("cosign.pub".to_owned(), key.as_bytes().to_vec())].into());
@@ -271,7 +255,7 @@ fn asking(image: &str) -> String {
 
 #[test]
 fn rules_ask_the_listed_hosts_and_the_images_own() {
-    let scene = Scene::new();
+    let scene = scene_with_logins();
     let other = Server::start(Options::default()).unwrap();
     let digest = other.put_blob("acme/facts", b"text");
     let host = other.address();
@@ -279,14 +263,17 @@ fn rules_ask_the_listed_hosts_and_the_images_own() {
         "asks/a.rego",
         asking(&format!("{host}/acme/facts@{digest}")),
     );
-    scene.verify("asks", &[]).exits(4).prints("there");
     scene
-        .verify("asks", &["--policy-hosts", &host])
+        .verify_without_leak("asks", &[])
+        .exits(4)
+        .prints("there");
+    scene
+        .verify_without_leak("asks", &["--policy-hosts", &host])
         .exits(4)
         .prints("there");
     let before = other.requests().len();
     scene
-        .verify("asks", &["--policy-hosts", "quay.example"])
+        .verify_without_leak("asks", &["--policy-hosts", "quay.example"])
         .exits(2)
         .says("is not among the hosts of --policy-hosts");
     assert_eq!(other.requests().len(), before);
@@ -299,14 +286,14 @@ fn rules_ask_the_listed_hosts_and_the_images_own() {
             .replace(" == \"text\"", ".schemaVersion == 2"),
     );
     scene
-        .verify("asks", &["--policy-hosts", "quay.example"])
+        .verify_without_leak("asks", &["--policy-hosts", "quay.example"])
         .exits(4)
         .prints("there");
 }
 
 #[test]
 fn a_registry_that_only_rules_name_redirects_to_no_private_host() {
-    let scene = Scene::new();
+    let scene = scene_with_logins();
     let store = Server::start(Options::default()).unwrap();
     let digest = store.put_blob("acme/facts", b"text");
     let address = store.address();
@@ -325,7 +312,7 @@ fn a_registry_that_only_rules_name_redirects_to_no_private_host() {
         );
         let before = store.requests().len();
         scene
-            .verify("asks", &[])
+            .verify_without_leak("asks", &[])
             .exits(2)
             .says(&format!("{name}:{port} is a private address"));
         assert_eq!(store.requests().len(), before);

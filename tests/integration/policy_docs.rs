@@ -33,7 +33,14 @@ fn functions() -> String {
         let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
         let _ = writeln!(text, "- {heading}: {}", names.join(", "));
     }
-    text.push_str("\nNot offered, and refused by name before anything is verified:\n\n| function | reason |\n|---|---|\n");
+    text.push_str(
+        r"
+Not offered, and refused by name before anything is verified:
+
+| function | reason |
+|---|---|
+",
+    );
     for (name, reason) in rego::builtins::refused() {
         let all = if name.ends_with('.') { "*" } else { "" };
         let _ = writeln!(text, "| `{name}{all}` | {reason} |");

@@ -76,7 +76,14 @@ fn a_failing_test_is_named_and_refuses() {
 #[test]
 fn a_test_that_cannot_be_evaluated_fails() {
     let dir = workdir();
-    let broken = "package more_test\n\ntest_broken if twice == 1\n\ntwice := 1\n\ntwice := 2\n";
+    let broken = r"package more_test
+
+test_broken if twice == 1
+
+twice := 1
+
+twice := 2
+";
     dir.write("policy/more_test.rego", broken);
     let run = dir.promote(&["policy", "test", "policy"]).exits(4);
     assert!(
@@ -139,7 +146,15 @@ fn lists_rules_with_their_annotations() {
     let run = dir.promote(&["policy", "list", "policy"]).exits(0);
     assert_eq!(
         run.stdout,
-        "main.labelled (deny)\n  Image is labelled\n  collections: minimal\n  effective on: 2025-07-01T00:00:00Z\n  policy/main.rego:9\nmain.purl (warn)\n  Package URL is valid\n  policy/main.rego:18\n"
+        r"main.labelled (deny)
+  Image is labelled
+  collections: minimal
+  effective on: 2025-07-01T00:00:00Z
+  policy/main.rego:9
+main.purl (warn)
+  Package URL is valid
+  policy/main.rego:18
+"
     );
     let run = dir
         .promote(&["policy", "list", "policy", "--output", "json"])

@@ -23,14 +23,14 @@ const VSA: &str = "https://slsa.dev/verification_summary/v1";
 const PROMOTION: &str = "urn:promote:promotion:v1";
 
 /// A universe with a promotion up to the copy, whose files are in a directory.
-struct Scene {
+struct PromotedImage {
     universe: Universe,
     dir: Workdir,
     /// The registry of production.
     production: Server,
 }
 
-impl Scene {
+impl PromotedImage {
     fn new() -> Self {
         Self::at(Options::default())
     }

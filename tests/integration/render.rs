@@ -245,8 +245,26 @@ fn names_everything_that_a_test_namespace_has_no_quota_for() {
 
 #[test]
 fn fills_the_values_of_a_chart() {
-    let values = "web:\n  image:\n    repository: quay.io/acme/web\n    tag: v1\napi:\n  image: quay.io/acme/api:v1\nproxy: {image: {repository: quay.io/other/proxy, tag: v1}}\n";
-    let template = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n  - name: web\n    image: '{{ .Values.web.image.repository }}:{{ .Values.web.image.tag }}'\n  - name: api\n    image: '{{ .Values.api.image }}'\n  - name: proxy\n    image: '{{ .Values.proxy.image.repository }}:{{ .Values.proxy.image.tag }}'\n";
+    let values = r"web:
+  image:
+    repository: quay.io/acme/web
+    tag: v1
+api:
+  image: quay.io/acme/api:v1
+proxy: {image: {repository: quay.io/other/proxy, tag: v1}}
+";
+    let template = r"apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  containers:
+  - name: web
+    image: '{{ .Values.web.image.repository }}:{{ .Values.web.image.tag }}'
+  - name: api
+    image: '{{ .Values.api.image }}'
+  - name: proxy
+    image: '{{ .Values.proxy.image.repository }}:{{ .Values.proxy.image.tag }}'
+";
     let dir = world(&[
         (
             "chart/Chart.yaml",

@@ -9,15 +9,24 @@ use serde_json::json;
 
 use crate::harness::{Run, Workdir, vouched};
 
-struct Scene {
+struct HostAliases {
     universe: Universe,
     dir: Workdir,
 }
 
-impl Scene {
+impl HostAliases {
     fn new() -> Self {
         let (universe, dir) = vouched();
-        let rule = "package main\n\nimport rego.v1\n\n# METADATA\n# title: Label\n# custom:\n#   short_name: label\ndeny contains {\"code\": \"main.label\", \"msg\": \"no\"} if input.image.config.Labels.bad\n";
+        let rule = r#"package main
+
+import rego.v1
+
+# METADATA
+# title: Label
+# custom:
+#   short_name: label
+deny contains {"code": "main.label", "msg": "no"} if input.image.config.Labels.bad
+"#;
         dir.write("rules/a.rego", rule);
         dir.write("policy.yaml", "sources: [{policy: [./rules]}]\n");
         Self { universe, dir }
@@ -57,7 +66,7 @@ impl Scene {
 
 #[test]
 fn a_private_address_that_only_a_snapshot_names_is_not_asked() {
-    let scene = Scene::new();
+    let scene = HostAliases::new();
     // The address of no host and of every one: the system takes it for this machine.
     let list = scene.list("0.0.0.0");
     let plain = format!("--plain-http=0.0.0.0:{}", scene.port());
@@ -82,7 +91,7 @@ fn a_private_address_that_only_a_snapshot_names_is_not_asked() {
 
 #[test]
 fn a_value_from_a_trigger_names_no_host() {
-    let scene = Scene::new();
+    let scene = HostAliases::new();
     let list = scene.list("0.0.0.0");
     let text = format!("k=0.0.0.0:{}/x", scene.port());
     scene
@@ -93,7 +102,7 @@ fn a_value_from_a_trigger_names_no_host() {
 
 #[test]
 fn the_other_fronts_hold_it_too() {
-    let scene = Scene::new();
+    let scene = HostAliases::new();
     let list = scene.list("0.0.0.0");
     let plain = format!("--plain-http=0.0.0.0:{}", scene.port());
     scene.universe.registry.forget_requests();
@@ -127,7 +136,7 @@ fn the_other_fronts_hold_it_too() {
 
 #[test]
 fn a_pod_has_no_registry_at_loopback() {
-    let scene = Scene::new();
+    let scene = HostAliases::new();
     let run = |more: &[&str]| {
         let mut command = scene.dir.command();
         let command = command.env("KUBERNETES_SERVICE_HOST", "10.96.0.1").args([
@@ -158,7 +167,7 @@ fn a_pod_has_no_registry_at_loopback() {
 
 #[test]
 fn a_registry_of_a_snapshot_does_not_redirect_into_a_private_network() {
-    let scene = Scene::new();
+    let scene = HostAliases::new();
     let options = Options {
         redirect_blobs: Some(format!("http://0.0.0.0:{}", scene.port())),
         ..Options::default()

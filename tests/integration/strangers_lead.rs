@@ -21,17 +21,26 @@ use serde_json::json;
 
 use crate::harness::{Run, Workdir, vouched};
 
-const RULE: &str = "package main\n\nimport rego.v1\n\n# METADATA\n# title: Label\n# custom:\n#   short_name: label\ndeny contains {\"code\": \"main.label\", \"msg\": \"no\"} if input.image.config.Labels.bad\n";
+const RULE: &str = r#"package main
+
+import rego.v1
+
+# METADATA
+# title: Label
+# custom:
+#   short_name: label
+deny contains {"code": "main.label", "msg": "no"} if input.image.config.Labels.bad
+"#;
 
 /// A signed image in a registry whose token server has a token for everybody.
-struct Scene {
+struct TokenRealm {
     universe: Universe,
     dir: Workdir,
     registry: Server,
     image: Image,
 }
 
-impl Scene {
+impl TokenRealm {
     /// The registry names the token server; without one it is its own.
     fn new(realm: Option<String>) -> Self {
         let (universe, dir) = vouched();
@@ -139,7 +148,7 @@ fn token() -> String {
 #[test]
 fn a_registry_of_a_snapshot_has_no_token_server_in_a_private_network() {
     let private = Told::start(token);
-    let scene = Scene::new(Some(private.private()));
+    let scene = TokenRealm::new(Some(private.private()));
     scene
         .judge(&["--images", &scene.list()])
         .exits(2)
@@ -149,7 +158,7 @@ fn a_registry_of_a_snapshot_has_no_token_server_in_a_private_network() {
     // So is a name all of whose addresses are private.
     if let Some(name) = private_name() {
         let port = private.address.rsplit(':').next().unwrap();
-        let scene = Scene::new(Some(format!("http://{name}:{port}")));
+        let scene = TokenRealm::new(Some(format!("http://{name}:{port}")));
         scene
             .judge(&["--images", &scene.list()])
             .exits(2)
@@ -163,7 +172,7 @@ fn a_registry_of_a_snapshot_has_no_token_server_in_a_private_network() {
 
 #[test]
 fn a_registry_of_a_snapshot_has_a_token_server_of_its_own() {
-    let scene = Scene::new(None);
+    let scene = TokenRealm::new(None);
     scene.judge(&["--images", &scene.list()]).exits(0);
     let requests = scene.registry.requests();
     assert!(
@@ -182,7 +191,7 @@ fn a_token_server_of_a_snapshots_registry_does_not_redirect_into_a_private_netwo
             "HTTP/1.1 307 Temporary Redirect\r\nLocation: {to}/token\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         )
     });
-    let scene = Scene::new(Some(format!("http://{}", realm.address)));
+    let scene = TokenRealm::new(Some(format!("http://{}", realm.address)));
     scene
         .judge(&["--images", &scene.list()])
         .exits(5)
@@ -196,7 +205,7 @@ fn a_git_host_that_only_a_snapshot_names_is_not_asked_at_a_private_address() {
     let host = Told::start(|| {
         "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned()
     });
-    let scene = Scene::new(None);
+    let scene = TokenRealm::new(None);
     let url = format!("{}/acme/web", host.private());
     let component = json!({
         "name": "web",

@@ -246,7 +246,16 @@ fn errors_on_facts_are_not_discarded() {
 
 #[test]
 fn finds_what_discards_an_error() {
-    let code = "let a = read().ok()?;\n// .ok()\nlet b = x.unwrap_or_default();\nfor x in y { continue; }\nlet discontinued = 1;\n#[cfg(test)]\nmod tests {\n    a.ok();\n}\n";
+    let code = r"let a = read().ok()?;
+// .ok()
+let b = x.unwrap_or_default();
+for x in y { continue; }
+let discontinued = 1;
+#[cfg(test)]
+mod tests {
+    a.ok();
+}
+";
     let found = uses(code).map(|lines| lines.len());
     assert_eq!(found, [1, 1, 1]);
 }

@@ -437,7 +437,14 @@ pub(crate) fn tables(task: &Task) -> String {
     for result in &task.spec.results {
         writeln!(text, "| `{}` | {} |", result.name, result.description).unwrap();
     }
-    text.push_str("\n## Workspaces\n\n| workspace | optional | what it is |\n|---|---|---|\n");
+    text.push_str(
+        r"
+## Workspaces
+
+| workspace | optional | what it is |
+|---|---|---|
+",
+    );
     for workspace in &task.spec.workspaces {
         let optional = if workspace.optional { "yes" } else { "no" };
         writeln!(

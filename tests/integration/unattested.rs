@@ -4,50 +4,44 @@
 use lab::{
     registry::{Effect, Fault},
     signer::Key,
-    universe::Universe,
 };
 use serde_json::Value;
 
-use crate::harness::{Run, Workdir};
+use crate::harness::{Run, Scene};
 
-struct Scene {
-    universe: Universe,
-    dir: Workdir,
+/// Returns a signed image without attestations, and a policy that looks at a label alone.
+fn signed_image() -> Scene {
+    let scene = Scene::signed();
+    scene.forbid("input.image.config.Labels.forbidden");
+    scene
 }
 
 impl Scene {
-    /// A signed image without attestations, and a policy that looks at a label alone.
-    fn new() -> Self {
-        let universe = Universe::new().unwrap();
-        universe.sign(&universe.key).unwrap();
-        let dir = Workdir::new();
-        dir.write("cosign.pub", universe.key.public_pem());
-        let scene = Self { universe, dir };
-        scene.forbid("input.image.config.Labels.forbidden");
-        scene
-    }
-
     fn forbid(&self, condition: &str) {
         let rule = format!(
-            "package main\n\nimport rego.v1\n\n# METADATA\n# title: Label\n# custom:\n#   short_name: label\ndeny contains result if {{\n\t{condition}\n\tresult := {{\"code\": \"main.label\", \"msg\": \"no\"}}\n}}\n"
+            r#"package main
+
+import rego.v1
+
+# METADATA
+# title: Label
+# custom:
+#   short_name: label
+deny contains result if {{
+	{condition}
+	result := {{"code": "main.label", "msg": "no"}}
+}}
+"#
         );
         self.dir.write("policy/label.rego", rule);
     }
 
-    fn image(&self) -> String {
-        format!("{}@{}", self.universe.staging(), self.universe.image.digest)
-    }
-
-    fn verify(&self, more: &[&str]) -> Run {
+    fn verify_by_label(&self, more: &[&str]) -> Run {
         let image = self.image();
         let mut arguments = vec!["verify-ec", "--image", &image, "--policy=./policy"];
         arguments.push("--public-key=cosign.pub");
         arguments.extend(more);
         self.dir.promote(&arguments)
-    }
-
-    fn verified(&self) -> Value {
-        serde_json::from_str(&self.dir.read("verified.json")).unwrap()
     }
 
     fn passed(&self) -> bool {
@@ -59,8 +53,8 @@ const UNATTESTED: &[&str] = &["--ignore-rekor", "--allow-unattested"];
 
 #[test]
 fn an_image_without_attestations_is_refused_without_blaming_key_or_policy() {
-    let scene = Scene::new();
-    let run = scene.verify(&["--ignore-rekor"]).exits(4);
+    let scene = signed_image();
+    let run = scene.verify_by_label(&["--ignore-rekor"]).exits(4);
     let run = run.says(&format!("No attestation is attached to {}", scene.image()));
     let run = run.says("no rule was evaluated").says("--allow-unattested");
     for wrong in ["policy refuses", "public key", "matching"] {
@@ -71,9 +65,9 @@ fn an_image_without_attestations_is_refused_without_blaming_key_or_policy() {
 
 #[test]
 fn the_refusal_is_the_same_where_signatures_of_attestations_are_not_checked() {
-    let scene = Scene::new();
+    let scene = signed_image();
     let report = ["--ignore-rekor", "--skip-att-sig-check", "--output=json"];
-    let run = scene.verify(&report).exits(4);
+    let run = scene.verify_by_label(&report).exits(4);
     let report: Value = serde_json::from_str(&run.stdout).unwrap();
     let violations = report["components"][0]["violations"].as_array().unwrap();
     assert_eq!(violations.len(), 1, "{violations:?}");
@@ -84,9 +78,9 @@ fn the_refusal_is_the_same_where_signatures_of_attestations_are_not_checked() {
 
 #[test]
 fn an_image_without_attestations_passes_where_that_is_allowed_and_recorded() {
-    let scene = Scene::new();
+    let scene = signed_image();
     scene
-        .verify(UNATTESTED)
+        .verify_by_label(UNATTESTED)
         .exits(0)
         .says("no attestation is attached")
         .prints("attestations");
@@ -97,35 +91,38 @@ fn an_image_without_attestations_passes_where_that_is_allowed_and_recorded() {
 
 #[test]
 fn an_attested_image_is_judged_as_before_where_attestations_may_be_missing() {
-    let scene = Scene::new();
+    let scene = signed_image();
     scene.universe.sign_and_attest().unwrap();
     scene.forbid("count(input.attestations) == 0");
-    scene.verify(UNATTESTED).exits(0);
+    scene.verify_by_label(UNATTESTED).exits(0);
     scene.forbid("count(input.attestations) > 0");
     scene
-        .verify(UNATTESTED)
+        .verify_by_label(UNATTESTED)
         .exits(4)
         .says("the policy refuses the images");
 }
 
 #[test]
 fn rules_decide_over_an_image_without_attestations() {
-    let scene = Scene::new();
+    let scene = signed_image();
     scene.forbid("count(input.attestations) == 0");
-    scene.verify(UNATTESTED).exits(4).says("main.label");
+    scene
+        .verify_by_label(UNATTESTED)
+        .exits(4)
+        .says("main.label");
     assert!(!scene.passed());
 }
 
 #[test]
 fn an_attestation_that_is_refused_is_not_a_missing_one() {
-    let scene = Scene::new();
+    let scene = signed_image();
     let stranger = Key::generate().unwrap();
     scene
         .universe
         .attest(&stranger, &scene.universe.commit)
         .unwrap();
     scene
-        .verify(UNATTESTED)
+        .verify_by_label(UNATTESTED)
         .exits(4)
         .says("does not verify over these bytes");
     assert!(!scene.passed());
@@ -133,7 +130,7 @@ fn an_attestation_that_is_refused_is_not_a_missing_one() {
 
 #[test]
 fn an_attestation_that_cannot_be_read_is_not_a_missing_one() {
-    let scene = Scene::new();
+    let scene = signed_image();
     scene.universe.sign_and_attest().unwrap();
     let digest = scene.universe.image.digest.replace(':', "-");
     let tag = format!("manifests/{digest}.att");
@@ -141,14 +138,14 @@ fn an_attestation_that_cannot_be_read_is_not_a_missing_one() {
         scene.universe.registry.heal();
         let fault = Fault::new(Effect::Status(status)).of_reads(tag.clone());
         scene.universe.registry.fail(fault);
-        scene.verify(UNATTESTED).exits(code);
+        scene.verify_by_label(UNATTESTED).exits(code);
         assert!(!scene.dir.exists("verified.json"), "{status}");
     }
 }
 
 #[test]
 fn an_unsigned_image_is_refused_where_attestations_may_be_missing() {
-    let scene = Scene::new();
+    let scene = signed_image();
     let stranger = Key::generate().unwrap();
     let image = lab::signer::push_image(
         &scene.universe.registry,
@@ -173,21 +170,21 @@ fn an_unsigned_image_is_refused_where_attestations_may_be_missing() {
 
 #[test]
 fn a_signature_that_is_not_logged_is_refused_by_what_is_missing() {
-    let scene = Scene::new();
+    let scene = signed_image();
     scene.universe.sign_and_attest().unwrap();
-    let run = scene.verify(&[]).exits(4);
+    let run = scene.verify_by_label(&[]).exits(4);
     let run = run
         .says("has no transparency-log entry, which is required")
         .says("--ignore-rekor");
     for wrong in ["policy refuses", "correct public key"] {
         assert!(!run.stderr.contains(wrong), "{wrong}: {}", run.stderr);
     }
-    scene.verify(&["--ignore-rekor"]).exits(0);
+    scene.verify_by_label(&["--ignore-rekor"]).exits(0);
 }
 
 #[test]
 fn ec_keeps_the_sentences_of_upstream() {
-    let scene = Scene::new();
+    let scene = signed_image();
     let image = scene.image();
     let policy = "sources: [{policy: [./policy]}]\n";
     scene.dir.write("policy.yaml", policy);

@@ -166,14 +166,14 @@ const FACTS: &[Fact] = &[
     },
 ];
 
-struct Scene {
+struct FactImage {
     universe: Universe,
     dir: Workdir,
     image: Image,
     parts: Vec<(&'static str, String)>,
 }
 
-impl Scene {
+impl FactImage {
     fn new(fact: &Fact) -> Self {
         let universe = Universe::new().unwrap();
         let registry = &universe.registry;
@@ -421,14 +421,14 @@ fn tar(path: &str, content: &[u8]) -> Vec<u8> {
 }
 
 /// Runs the cells of every fact, the facts at the same time: a fault that is repeated takes its time.
-fn every_fact(cells: impl Fn(&Fact, &Scene) + Sync) {
+fn every_fact(cells: impl Fn(&Fact, &FactImage) + Sync) {
     std::thread::scope(|scope| {
         let cells = &cells;
         let running: Vec<_> = FACTS
             .iter()
             .map(|fact| {
                 scope.spawn(move || {
-                    let scene = Scene::new(fact);
+                    let scene = FactImage::new(fact);
                     scene.run(Front::VerifyEc, "looks.yaml").exits(0);
                     assert!(scene.passed(), "{}", fact.name);
                     cells(fact, &scene);
@@ -461,7 +461,7 @@ fn what_a_selected_rule_needs_and_cannot_be_read_is_never_a_pass() {
 #[test]
 fn a_violation_stays_and_decides_beside_what_cannot_be_read() {
     let fact = &FACTS[0];
-    let scene = Scene::new(fact);
+    let scene = FactImage::new(fact);
     let always = r#"package more
 
 import rego.v1

@@ -3,51 +3,50 @@
 
 use lab::{
     registry::{Effect, Fault},
-    universe::{STAGING, Universe},
+    universe::STAGING,
 };
 use serde_json::{Value, json};
 
-use crate::harness::{Run, Workdir, vouched};
+use crate::harness::Scene;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// A rule that refuses an image with the label `forbidden`.
-pub(crate) const RULE: &str = "package main\n\nimport rego.v1\n\n# METADATA\n# title: Label\n# custom:\n#   short_name: label\ndeny contains result if {\n\tinput.image.config.Labels.forbidden\n\tresult := {\"code\": \"main.label\", \"msg\": \"no\"}\n}\n";
+pub(crate) const RULE: &str = r#"package main
 
-struct Scene {
-    universe: Universe,
-    dir: Workdir,
+import rego.v1
+
+# METADATA
+# title: Label
+# custom:
+#   short_name: label
+deny contains result if {
+	input.image.config.Labels.forbidden
+	result := {"code": "main.label", "msg": "no"}
+}
+"#;
+
+/// Returns a signed and attested image with a policy in two forms.
+fn scene_with_rule() -> Scene {
+    Scene::attested()
+        .file("policy/label.rego", RULE)
+        .file("ec.yaml", "sources: [{policy: [./policy]}]\n")
 }
 
 impl Scene {
-    /// A signed and attested image.
-    fn new() -> Self {
-        let (universe, dir) = vouched();
-        dir.write("policy/label.rego", RULE);
-        dir.write("ec.yaml", "sources: [{policy: [./policy]}]\n");
-        Self { universe, dir }
-    }
-
-    fn run(&self, front: &[&str], policy: &str) -> Run {
-        let image = format!("{}@{}", self.universe.staging(), self.universe.image.digest);
-        let more = ["--image", &image, "--policy", policy];
-        let trust = ["--public-key=cosign.pub", "--ignore-rekor"];
-        self.dir.promote(&[front, &more[..], &trust].concat())
-    }
-
     /// Runs all fronts and asserts the code of each; a failure leaves nothing that passes.
     #[track_caller]
-    fn ends(&self, what: &str, code: i32) {
+    fn ends_on_every_front(&self, what: &str, code: i32) {
         for front in [&["verify-ec"][..], &["verify-ec", "--compat"]] {
-            let run = self.run(front, "./policy");
+            let run = self.judge(front, "./policy", &[]);
             assert_eq!(run.code, code, "{what} {front:?}: {}", run.stderr);
-            assert_eq!(self.passed(), code == 0, "{what} {front:?}");
+            assert_eq!(self.leaves_success(), code == 0, "{what} {front:?}");
         }
-        let run = self.run(&["ec", "validate", "image"], "ec.yaml");
+        let run = self.judge(&["ec", "validate", "image"], "ec.yaml", &[]);
         assert_eq!(run.code, i32::from(code != 0), "{what} ec: {}", run.stderr);
     }
 
-    fn passed(&self) -> bool {
+    fn leaves_success(&self) -> bool {
         let verified = match self.dir.exists("verified.json") {
             true => serde_json::from_str(&self.dir.read("verified.json")).unwrap(),
             false => Value::Null,
@@ -55,13 +54,13 @@ impl Scene {
         verified["components"][0]["success"] == true
     }
 
-    fn list(&self, suffix: &str) -> Value {
+    fn attached_list(&self, suffix: &str) -> Value {
         let tag = self.universe.image.attached_tag(suffix);
         let bytes = self.universe.registry.manifest(STAGING, &tag).unwrap();
         serde_json::from_slice(&bytes).unwrap()
     }
 
-    fn set_list(&self, suffix: &str, list: &Value) {
+    fn set_attached_list(&self, suffix: &str, list: &Value) {
         let tag = self.universe.image.attached_tag(suffix);
         let (registry, bytes) = (&self.universe.registry, list.to_string());
         registry.put_manifest(STAGING, Some(&tag), MANIFEST, bytes.as_bytes());
@@ -71,16 +70,16 @@ impl Scene {
     fn put_beside(&self, suffix: &str, size: Option<u64>) -> String {
         let content = format!("{{\"odd\": \"{suffix}\"}}");
         let digest = self.universe.registry.put_blob(STAGING, content.as_bytes());
-        let mut list = self.list(suffix);
+        let mut list = self.attached_list(suffix);
         let mut layer = list["layers"][0].clone();
         layer["digest"] = json!(digest);
         layer["size"] = json!(size.unwrap_or(content.len() as u64));
         list["layers"].as_array_mut().unwrap().insert(0, layer);
-        self.set_list(suffix, &list);
+        self.set_attached_list(suffix, &list);
         digest
     }
 
-    fn fail(&self, effect: &Effect, path: &str) {
+    fn fail_reads(&self, effect: &Effect, path: &str) {
         self.universe.registry.heal();
         let fault = Fault::new(effect.clone()).of_reads(path);
         self.universe.registry.fail(fault);
@@ -101,8 +100,8 @@ fn a_candidate_is_passed_over_where_it_is_broken_and_never_where_the_registry_fa
         for suffix in ["sig", "att"] {
             for (effect, alone, beside) in effects.clone() {
                 scope.spawn(move || {
-                    let scene = Scene::new();
-                    let list = scene.list(suffix);
+                    let scene = scene_with_rule();
+                    let list = scene.attached_list(suffix);
                     // Every candidate of the list is broken.
                     scene.universe.registry.heal();
                     for layer in list["layers"].as_array().unwrap() {
@@ -110,14 +109,14 @@ fn a_candidate_is_passed_over_where_it_is_broken_and_never_where_the_registry_fa
                         let fault = Fault::new(effect.clone()).of_reads(path);
                         scene.universe.registry.fail(fault);
                     }
-                    scene.ends(&format!("{suffix} alone {effect:?}"), alone);
+                    scene.ends_on_every_front(&format!("{suffix} alone {effect:?}"), alone);
                     // One more than is needed is broken.
-                    let scene = Scene::new();
+                    let scene = scene_with_rule();
                     let odd = scene.put_beside(suffix, None);
-                    scene.fail(&effect, &format!("blobs/{odd}"));
-                    scene.ends(&format!("{suffix} beside {effect:?}"), beside);
+                    scene.fail_reads(&effect, &format!("blobs/{odd}"));
+                    scene.ends_on_every_front(&format!("{suffix} beside {effect:?}"), beside);
                     if beside == 0 {
-                        scene.run(&["verify-ec"], "./policy").says("ignored");
+                        scene.judge(&["verify-ec"], "./policy", &[]).says("ignored");
                     }
                 });
             }
@@ -129,15 +128,15 @@ fn a_candidate_is_passed_over_where_it_is_broken_and_never_where_the_registry_fa
 fn a_candidate_that_is_not_understood_or_over_the_limit_is_passed_over() {
     for suffix in ["sig", "att"] {
         for size in [None, Some(1 << 40)] {
-            let scene = Scene::new();
+            let scene = scene_with_rule();
             scene.put_beside(suffix, size);
-            scene.ends(&format!("{suffix} beside {size:?}"), 0);
-            scene.run(&["verify-ec"], "./policy").says("ignored");
-            let mut list = scene.list(suffix);
+            scene.ends_on_every_front(&format!("{suffix} beside {size:?}"), 0);
+            scene.judge(&["verify-ec"], "./policy", &[]).says("ignored");
+            let mut list = scene.attached_list(suffix);
             let odd = list["layers"][0].clone();
             list["layers"] = json!([odd]);
-            scene.set_list(suffix, &list);
-            scene.ends(&format!("{suffix} alone {size:?}"), 4);
+            scene.set_attached_list(suffix, &list);
+            scene.ends_on_every_front(&format!("{suffix} alone {size:?}"), 4);
         }
     }
 }
@@ -152,10 +151,10 @@ fn a_tag_with_candidates_that_cannot_be_read_is_not_an_image_without_them() {
         ("att", Effect::Status(403), 2),
         ("att", Effect::CutAnswer(5), 5),
     ] {
-        let scene = Scene::new();
+        let scene = scene_with_rule();
         let tag = scene.universe.image.attached_tag(suffix);
-        scene.fail(&effect, &format!("manifests/{tag}"));
-        scene.ends(&format!("{suffix} {effect:?}"), code);
+        scene.fail_reads(&effect, &format!("manifests/{tag}"));
+        scene.ends_on_every_front(&format!("{suffix} {effect:?}"), code);
     }
 }
 
@@ -174,9 +173,9 @@ fn how_the_list_of_referrers_fails_decides() {
         (Effect::Body(b"{\"manifests\":".to_vec()), 5),
         (Effect::Body(b"[]".to_vec()), 5),
     ] {
-        let scene = Scene::new();
-        scene.fail(&effect, api);
-        scene.ends(&format!("{effect:?}"), code);
+        let scene = scene_with_rule();
+        scene.fail_reads(&effect, api);
+        scene.ends_on_every_front(&format!("{effect:?}"), code);
     }
 }
 
@@ -193,9 +192,9 @@ fn a_list_with_a_next_page_elsewhere_is_a_registry_that_failed() {
         ),
         ("</v2/x; rel=\"next\"", 5),
     ] {
-        let scene = Scene::new();
-        scene.fail(&Effect::Header("link", link), "/referrers/");
-        scene.ends(link, code);
+        let scene = scene_with_rule();
+        scene.fail_reads(&Effect::Header("link", link), "/referrers/");
+        scene.ends_on_every_front(link, code);
     }
 }
 
@@ -207,36 +206,36 @@ fn how_the_fallback_list_fails_decides() {
         (Effect::Status(500), 5),
         (Effect::CutAnswer(3), 5),
     ] {
-        let scene = Scene::new();
+        let scene = scene_with_rule();
         let tag = scene.universe.image.digest.replace(':', "-");
         let list = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).to_string();
         let registry = &scene.universe.registry;
         registry.put_manifest(STAGING, Some(&tag), INDEX, list.as_bytes());
-        scene.fail(&Effect::Status(404), "/referrers/");
-        scene.ends("healthy", 0);
+        scene.fail_reads(&Effect::Status(404), "/referrers/");
+        scene.ends_on_every_front("healthy", 0);
         // The tags of signatures begin with the name of the list.
         let fault = Fault::new(effect.clone()).of_reads(format!("manifests/{tag}"));
         registry.fail(fault);
         let signatures = [effect == Effect::Status(404), code == 0];
         if signatures == [true, true] {
             registry.heal();
-            scene.fail(&Effect::Status(404), "/referrers/");
+            scene.fail_reads(&Effect::Status(404), "/referrers/");
             registry.delete_tag(STAGING, &tag);
         }
-        scene.ends(&format!("{effect:?}"), code);
+        scene.ends_on_every_front(&format!("{effect:?}"), code);
     }
     for list in [
         "[]",
         "{\"schemaVersion\":2,\"manifests\":7}",
         "{\"manifests\":[]}",
     ] {
-        let scene = Scene::new();
+        let scene = scene_with_rule();
         let tag = scene.universe.image.digest.replace(':', "-");
         let registry = &scene.universe.registry;
         registry.put_manifest(STAGING, Some(&tag), INDEX, list.as_bytes());
-        scene.fail(&Effect::Status(404), "/referrers/");
+        scene.fail_reads(&Effect::Status(404), "/referrers/");
         let code = if list == "{\"manifests\":[]}" { 0 } else { 5 };
-        scene.ends(list, code);
+        scene.ends_on_every_front(list, code);
     }
 }
 
@@ -288,7 +287,7 @@ fn a_policy_or_data_source_that_cannot_be_read_decides_nothing() {
         for is_data in [false, true] {
             for (effect, code) in effects.clone() {
                 scope.spawn(move || {
-                    let scene = Scene::new();
+                    let scene = scene_with_rule();
                     let (file, content) = match is_data {
                         false => ("label.rego", RULE.as_bytes()),
                         true => ("rules.yaml", &b"rule_data: {key: value}\n"[..]),
@@ -305,18 +304,18 @@ fn a_policy_or_data_source_that_cannot_be_read_decides_nothing() {
                     scene.dir.write("policy.yaml", source);
                     let fronts = [&["verify-ec"][..], &["ec", "validate", "image"]];
                     for front in fronts {
-                        scene.run(front, "policy.yaml").exits(0);
+                        scene.judge(front, "policy.yaml", &[]).exits(0);
                     }
                     for path in [
                         format!("blobs/{}", layers[0]),
                         format!("manifests/{manifest}"),
                     ] {
-                        scene.fail(&effect, &path);
+                        scene.fail_reads(&effect, &path);
                         let what = format!("data {is_data} {effect:?} {path}");
-                        let run = scene.run(&["verify-ec"], "policy.yaml");
+                        let run = scene.judge(&["verify-ec"], "policy.yaml", &[]);
                         assert_eq!(run.code, code, "{what}: {}", run.stderr);
                         assert!(!scene.dir.exists("verified.json"), "{what}");
-                        let run = scene.run(&["ec", "validate", "image"], "policy.yaml");
+                        let run = scene.judge(&["ec", "validate", "image"], "policy.yaml", &[]);
                         assert_eq!(run.code, 1, "{what}: {}", run.stderr);
                     }
                 });
@@ -344,23 +343,23 @@ fn a_policy_source_that_is_not_understood_or_over_a_limit_is_configuration() {
         ("encoding", &[("label.rego", b"\xff\xfe", false)]),
     ];
     for (name, layers) in cases {
-        let scene = Scene::new();
+        let scene = scene_with_rule();
         push_policy(&scene, layers);
         let bundle = format!("oci::{}/acme/policy:v1", scene.universe.registry.address());
         scene.dir.write(
             "policy.yaml",
             format!("sources: [{{policy: ['{bundle}']}}]\n"),
         );
-        let run = scene.run(&["verify-ec"], "policy.yaml");
+        let run = scene.judge(&["verify-ec"], "policy.yaml", &[]);
         assert_eq!(
             run.code,
             if name == "good" { 0 } else { 2 },
             "{name}: {}",
             run.stderr
         );
-        assert_eq!(scene.passed(), name == "good", "{name}");
+        assert_eq!(scene.leaves_success(), name == "good", "{name}");
     }
-    let scene = Scene::new();
+    let scene = scene_with_rule();
     let registry = &scene.universe.registry;
     for manifest in ["[]", "{\"layers\":[],\"Layers\":[]}"] {
         registry.put_manifest("acme/policy", Some("v1"), MANIFEST, manifest.as_bytes());
@@ -369,7 +368,7 @@ fn a_policy_source_that_is_not_understood_or_over_a_limit_is_configuration() {
             "policy.yaml",
             format!("sources: [{{policy: ['{bundle}']}}]\n"),
         );
-        let run = scene.run(&["verify-ec"], "policy.yaml");
+        let run = scene.judge(&["verify-ec"], "policy.yaml", &[]);
         assert_eq!(run.code, 2, "{manifest}: {}", run.stderr);
     }
 }

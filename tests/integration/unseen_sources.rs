@@ -5,42 +5,24 @@ use std::net::TcpListener;
 use lab::{
     git::{self, Account, Habit},
     sigstore::Web,
-    universe::Universe,
 };
 
-use crate::{
-    harness::{Run, Workdir, vouched},
-    unseen_evidence::RULE,
-};
+use crate::{harness::Scene, unseen_evidence::RULE};
 
-struct Scene {
-    universe: Universe,
-    dir: Workdir,
+fn scene_with_rule() -> Scene {
+    Scene::attested().file("rules/label.rego", RULE)
 }
 
 impl Scene {
-    fn new() -> Self {
-        let (universe, dir) = vouched();
-        dir.write("rules/label.rego", RULE);
-        Self { universe, dir }
-    }
-
-    fn run(&self, front: &[&str], policy: &str) -> Run {
-        let image = format!("{}@{}", self.universe.staging(), self.universe.image.digest);
-        let own = ["--image", &image, "--policy", policy];
-        let trust = ["--public-key=cosign.pub", "--ignore-rekor"];
-        self.dir.promote(&[front, &own[..], &trust].concat())
-    }
-
     /// Asserts the code of every front; a failure leaves no verdict.
     #[track_caller]
-    fn ends(&self, what: &str, policy: &str, code: i32) {
+    fn ends_with_source(&self, what: &str, policy: &str, code: i32) {
         for front in [&["verify-ec"][..], &["verify-ec", "--compat"]] {
-            let run = self.run(front, policy);
+            let run = self.judge(front, policy, &[]);
             assert_eq!(run.code, code, "{what} {front:?}: {}", run.stderr);
             assert_eq!(self.dir.exists("verified.json"), code == 0, "{what}");
         }
-        let run = self.run(&["ec", "validate", "image"], policy);
+        let run = self.judge(&["ec", "validate", "image"], policy, &[]);
         assert_eq!(run.code, i32::from(code != 0), "{what}: {}", run.stderr);
     }
 }
@@ -53,7 +35,7 @@ fn closed() -> String {
 
 #[test]
 fn a_git_source_that_cannot_be_read_decides_nothing() {
-    let scene = Scene::new();
+    let scene = scene_with_rule();
     let server = git::GitServer::start(None).unwrap();
     let repository = server.repository("acme/policy").unwrap();
     repository
@@ -75,7 +57,7 @@ fn a_git_source_that_cannot_be_read_decides_nothing() {
     write("open", &url);
     let all = [whole.as_str(), "open-policy.yaml", "open-data.yaml"];
     for policy in all {
-        scene.ends("healthy", policy, 0);
+        scene.ends_with_source("healthy", policy, 0);
     }
     for (habit, code) in [
         (Habit::Page(404), 3),
@@ -95,7 +77,7 @@ fn a_git_source_that_cannot_be_read_decides_nothing() {
         let what = format!("{habit:?}");
         server.set_habit(habit);
         for policy in all {
-            scene.ends(&what, policy, code);
+            scene.ends_with_source(&what, policy, code);
         }
     }
     let account = Account {
@@ -110,7 +92,7 @@ fn a_git_source_that_cannot_be_read_decides_nothing() {
         "private-policy.yaml",
         "private-data.yaml",
     ] {
-        scene.ends("401", policy, 2);
+        scene.ends_with_source("401", policy, 2);
     }
     let url = format!("http://{}/acme/policy.git", closed());
     write("closed", &url);
@@ -119,13 +101,13 @@ fn a_git_source_that_cannot_be_read_decides_nothing() {
         "closed-policy.yaml",
         "closed-data.yaml",
     ] {
-        scene.ends("closed", policy, 5);
+        scene.ends_with_source("closed", policy, 5);
     }
 }
 
 #[test]
 fn a_policy_document_that_cannot_be_read_decides_nothing() {
-    let scene = Scene::new();
+    let scene = scene_with_rule();
     let web = Web::start().unwrap();
     let rules = scene.dir.path("rules").display().to_string();
     let image = scene.universe.registry.address();

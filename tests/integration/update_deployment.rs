@@ -22,13 +22,13 @@ fn deployed(tag: &str, digest: &str) -> String {
     format!("registry.example/acme/web:{tag}@{digest}")
 }
 
-struct World {
+struct GitHost {
     dir: Workdir,
     server: GitServer,
     gitops: Repository,
 }
 
-impl World {
+impl GitHost {
     fn new() -> Self {
         let account = Account {
             user: "bot".to_owned(),
@@ -101,7 +101,7 @@ fn promoted() -> Value {
 
 #[test]
 fn edits_one_scalar_commits_and_pushes_once() {
-    let world = World::new();
+    let world = GitHost::new();
     world.update(&[]).exits(0);
     assert_eq!(world.file(), patch(&deployed("prod-v1.0", NEW)));
     assert_eq!(world.dir.read("results/CHANGED"), "true");
@@ -138,7 +138,7 @@ fn pins_as_it_is_told() {
         ("tag", "registry.example/acme/web:prod-v1.0".to_owned()),
         ("digest", format!("registry.example/acme/web@{NEW}")),
     ] {
-        let world = World::new();
+        let world = GitHost::new();
         world.update(&[&format!("--pin={pin}")]).exits(0);
         assert_eq!(world.file(), patch(&image));
     }
@@ -146,7 +146,7 @@ fn pins_as_it_is_told() {
 
 #[test]
 fn a_dry_run_shows_the_diff_and_changes_nothing() {
-    let world = World::new();
+    let world = GitHost::new();
     let before = world.refs();
     let run = world.update(&["--dry-run"]).exits(0);
     let lines = format!(
@@ -160,7 +160,7 @@ fn a_dry_run_shows_the_diff_and_changes_nothing() {
 
 #[test]
 fn edits_a_local_directory_without_a_commit() {
-    let world = World::new();
+    let world = GitHost::new();
     world
         .dir
         .write(&format!("checkout/{FILE}"), patch(&deployed("v0", OLD)));
@@ -176,7 +176,7 @@ fn edits_a_local_directory_without_a_commit() {
 
 #[test]
 fn a_lost_race_is_run_again_on_the_new_head() {
-    let world = World::new();
+    let world = GitHost::new();
     let other = world.gitops.clone();
     world.server.before_next_push(move || {
         other
@@ -197,7 +197,7 @@ fn a_lost_race_is_run_again_on_the_new_head() {
 
 /// Runs with flags that must fail and checks that no ref moved.
 #[track_caller]
-fn refused(world: &World, flags: &[&str], code: i32, reason: &str) {
+fn refused(world: &GitHost, flags: &[&str], code: i32, reason: &str) {
     let before = world.refs();
     world.update(flags).exits(code).says(reason);
     assert_eq!(world.refs(), before);
@@ -205,7 +205,7 @@ fn refused(world: &World, flags: &[&str], code: i32, reason: &str) {
 
 #[test]
 fn refuses_what_nobody_vouches_for() {
-    let world = World::new();
+    let world = GitHost::new();
     refused(
         &world,
         &[&format!("--promoted-digest={OLD}")],
@@ -253,7 +253,7 @@ fn refuses_what_nobody_vouches_for() {
 
 #[test]
 fn what_was_copied_without_a_verdict_is_deployed_only_when_it_is_said_again() {
-    let world = World::new();
+    let world = GitHost::new();
     let mut copied = promoted();
     for member in ["verifiedDigest", "policyDigest", "reportDigest"] {
         copied[member] = Value::Null;
@@ -271,7 +271,7 @@ fn what_was_copied_without_a_verdict_is_deployed_only_when_it_is_said_again() {
 
 #[test]
 fn refuses_a_file_without_the_container_and_an_empty_list() {
-    let world = World::new();
+    let world = GitHost::new();
     world.gitops.commit("main", "other", &[(FILE, "kind: Deployment\nspec: {template: {spec: {containers: [{name: a, image: x}, {name: b, image: y}]}}}\n")]).unwrap();
     refused(&world, &[], 3, "no container");
     refused(&world, &["--environment=stage"], 3, "overlays/stage");
@@ -288,7 +288,7 @@ fn refuses_a_file_without_the_container_and_an_empty_list() {
 
 #[test]
 fn missing_and_wrong_credentials_are_never_a_silent_success() {
-    let world = World::new();
+    let world = GitHost::new();
     let before = world.refs();
     let url = format!("--gitops-repo-url={}", world.server.url("acme/gitops"));
     world
@@ -310,7 +310,7 @@ fn missing_and_wrong_credentials_are_never_a_silent_success() {
 
 #[test]
 fn a_push_that_a_hook_rejects_is_a_conflict() {
-    let world = World::new();
+    let world = GitHost::new();
     let hook = world.gitops.path().join("hooks/pre-receive");
     fs::create_dir_all(hook.parent().unwrap()).unwrap();
     fs::write(&hook, "#!/bin/sh\necho protected branch >&2\nexit 1\n").unwrap();
@@ -322,7 +322,7 @@ const BASE: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}
 
 #[test]
 fn follows_a_kustomization_to_what_wins() {
-    let world = World::new();
+    let world = GitHost::new();
     let image = |dir: &str| world.gitops.read("main", dir).unwrap();
     let commit = |files: &[(&str, &str)]| world.gitops.commit("main", "k", files).unwrap();
     let new = deployed("prod-v1.0", NEW);
@@ -376,7 +376,7 @@ fn follows_a_kustomization_to_what_wins() {
 
 #[test]
 fn a_key_of_the_repository_takes_the_version_beside_it_along() {
-    let world = World::new();
+    let world = GitHost::new();
     let values = "image:\n  repository: registry.example/acme/web\n  tag: v0\n";
     let files = [("chart/values.yaml", values)];
     world.gitops.commit("main", "files", &files).unwrap();
@@ -389,7 +389,7 @@ fn a_key_of_the_repository_takes_the_version_beside_it_along() {
 
 #[test]
 fn edits_helm_values_and_setter_markers() {
-    let world = World::new();
+    let world = GitHost::new();
     let values = "image:\n  repository: registry.example/acme/web # r\n  tag: v0\n";
     let marked = "a: registry.example/acme/web:v0 # {\"$imagepolicy\": \"flux-system:web\"}\n";
     let template = "a: {{ .Values.x }}: [\n";
@@ -451,7 +451,7 @@ fn edits_helm_values_and_setter_markers() {
 
 #[test]
 fn finds_the_one_file_of_the_environment() {
-    let world = World::new();
+    let world = GitHost::new();
     let commit = |files: &[(&str, &str)]| world.gitops.commit("main", "f", files).unwrap();
     let other = world.gitops.read("main", FILE).unwrap();
     commit(&[
@@ -496,7 +496,7 @@ fn finds_the_one_file_of_the_environment() {
 
 #[test]
 fn several_images_are_one_commit_or_none() {
-    let world = World::new();
+    let world = GitHost::new();
     let mut promoted = promoted();
     let mut api = promoted["components"][0].clone();
     api["name"] = "api".into();
@@ -526,7 +526,7 @@ fn several_images_are_one_commit_or_none() {
 
 #[test]
 fn signs_the_commit_with_an_ssh_key() {
-    let world = World::new();
+    let world = GitHost::new();
     world.dir.write("key", SIGN_KEY);
     refused(&world, &["--sign-key=nowhere"], 3, "nowhere");
     refused(

@@ -9,10 +9,10 @@ mod reports;
 mod rules;
 mod unavailable;
 
-use lab::universe::{TAG, Universe};
+use lab::universe::TAG;
 use serde_json::Value;
 
-use crate::harness::{EFFECTIVE_TIME, Run, Workdir};
+use crate::harness::{EFFECTIVE_TIME, Run, Scene};
 
 const DENY_ALL: &str = r#"package main
 import rego.v1
@@ -23,30 +23,22 @@ import rego.v1
 deny contains {"code": "main.never", "msg": "never"}
 "#;
 
-/// A universe and a directory with its `images.json`.
-struct Scene {
-    universe: Universe,
-    dir: Workdir,
+/// Returns an unsigned image and its `images.json`.
+fn unsigned_release() -> Scene {
+    let scene = Scene::unsigned();
+    scene.write_images(&scene.universe.commit);
+    scene
+}
+
+/// Returns a signed and attested image and its `images.json`.
+fn attested_release() -> Scene {
+    let scene = Scene::attested();
+    scene.write_images(&scene.universe.commit);
+    scene
 }
 
 impl Scene {
-    /// Nobody has signed anything yet.
-    fn new() -> Self {
-        let universe = Universe::new().unwrap();
-        let dir = Workdir::new();
-        dir.write("cosign.pub", universe.key.public_pem());
-        let scene = Self { universe, dir };
-        scene.list(&scene.universe.commit);
-        scene
-    }
-
-    fn vouched() -> Self {
-        let scene = Self::new();
-        scene.universe.sign_and_attest().unwrap();
-        scene
-    }
-
-    fn list(&self, commit: &str) {
+    fn write_images(&self, commit: &str) {
         let image = format!("{}@{}", self.universe.staging(), self.universe.image.digest);
         let url = self.universe.source_url();
         let list = serde_json::json!({
@@ -57,7 +49,7 @@ impl Scene {
         self.dir.write("images.json", list.to_string());
     }
 
-    fn verify(&self, more: &[&str]) -> Run {
+    fn verify_images(&self, more: &[&str]) -> Run {
         let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/release");
         let mut arguments = vec![
             "verify-ec",
@@ -76,13 +68,9 @@ impl Scene {
         self.dir.promote(&arguments)
     }
 
-    fn verified(&self) -> Value {
-        serde_json::from_str(&self.dir.read("verified.json")).unwrap()
-    }
-
     /// The codes of the violations in a JSON report.
-    fn codes(&self) -> Vec<String> {
-        let run = self.verify(&["--output", "json"]).exits(4);
+    fn violation_codes(&self) -> Vec<String> {
+        let run = self.verify_images(&["--output", "json"]).exits(4);
         let report: Value = serde_json::from_str(&run.stdout).unwrap();
         let violations = report["components"][0]["violations"].as_array().unwrap();
         violations
@@ -94,10 +82,10 @@ impl Scene {
 
 #[test]
 fn passes_a_vouched_image_and_writes_the_verdict() {
-    let scene = Scene::vouched();
+    let scene = attested_release();
     let at = ["--effective-time", EFFECTIVE_TIME];
     let outputs = ["--output", "text", "--output", "json=report.json"];
-    let run = scene.verify(&[&outputs[..], &at].concat()).exits(0);
+    let run = scene.verify_images(&[&outputs[..], &at].concat()).exits(0);
     assert!(
         run.stdout.starts_with("Success: true\nResult: SUCCESS\n"),
         "{}",
@@ -118,7 +106,7 @@ fn passes_a_vouched_image_and_writes_the_verdict() {
     assert_eq!(test_output["result"], "SUCCESS");
     assert_eq!(test_output["timestamp"], "1764000000");
     let first = scene.dir.read("verified.json");
-    scene.verify(&at).exits(0);
+    scene.verify_images(&at).exits(0);
     assert_eq!(
         scene.dir.read("verified.json"),
         first,
@@ -128,13 +116,13 @@ fn passes_a_vouched_image_and_writes_the_verdict() {
 
 #[test]
 fn reads_a_policy_from_a_repository_and_pins_its_commit() {
-    let scene = Scene::vouched();
+    let scene = attested_release();
     let commit = scene.universe.set_policy(&[]).unwrap();
     let policy = scene.universe.policy_url();
     let credentials = scene.universe.credentials();
     let credentials = credentials.to_str().unwrap();
     scene
-        .verify(&["--policy", &policy, "--git-credentials-dir", credentials])
+        .verify_images(&["--policy", &policy, "--git-credentials-dir", credentials])
         .exits(0);
     let source = scene.verified()["policy"]["sources"][0]
         .as_str()

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use crate::harness::{Run, Workdir};
 
 /// A signed and attested index of descriptors.
-struct Scene {
+struct AttestedIndex {
     universe: Universe,
     dir: Workdir,
     index: Image,
 }
 
-impl Scene {
+impl AttestedIndex {
     fn new(universe: Universe, children: &[Value]) -> Self {
         let dir = Workdir::new();
         dir.write("cosign.pub", universe.key.public_pem());
@@ -79,7 +79,7 @@ fn an_image_of_the_index_that_nobody_signed_refuses_the_index() {
         if signed {
             vouch(&universe, &image);
         }
-        let scene = Scene::new(universe, &[child(&image, "linux", "arm64")]);
+        let scene = AttestedIndex::new(universe, &[child(&image, "linux", "arm64")]);
         scene.verify().exits(if signed { 0 } else { 4 });
         let verified: Value = serde_json::from_str(&scene.dir.read("verified.json")).unwrap();
         assert_eq!(verified["components"][0]["success"], signed);
@@ -97,7 +97,7 @@ fn an_image_of_an_index_in_the_index_is_verified_too() {
         let children = [child(&image, "linux", "arm64")];
         let inner = signer::push_index_of(&universe.registry, STAGING, "inner", &children);
         vouch(&universe, &inner);
-        let scene = Scene::new(universe, &[inner.descriptor()]);
+        let scene = AttestedIndex::new(universe, &[inner.descriptor()]);
         scene.verify().exits(if signed { 0 } else { 4 });
     }
 }
@@ -112,7 +112,7 @@ fn only_what_no_node_can_run_is_left_out_as_a_builders_attestation() {
             child(&image, "linux", "arm64"),
             marked(child(&hidden, os, architecture)),
         ];
-        let scene = Scene::new(universe, &children);
+        let scene = AttestedIndex::new(universe, &children);
         let run = scene.verify().exits(code);
         // The report names what is left out.
         let said = format!("{}, a builder's attestation", hidden.digest);
@@ -124,7 +124,7 @@ fn only_what_no_node_can_run_is_left_out_as_a_builders_attestation() {
 fn an_index_whose_images_cannot_be_listed_is_never_vouched_for() {
     let universe = Universe::new().unwrap();
     let image = push(&universe, "arm");
-    let scene = Scene::new(universe, &[child(&image, "linux", "arm64")]);
+    let scene = AttestedIndex::new(universe, &[child(&image, "linux", "arm64")]);
     // Broken when its images are listed, whole when the index itself is verified.
     let path = format!("manifests/{}", scene.index.digest);
     let fault = Fault::new(Effect::OtherBytes).of("GET", path).once();
@@ -148,7 +148,7 @@ fn an_index_without_images_is_never_a_yes() {
             _ => vec![child(&image, "linux", "amd64")],
         };
         let passes = name == "one image";
-        let scene = Scene::new(universe, &children);
+        let scene = AttestedIndex::new(universe, &children);
         let run = scene.verify();
         assert_eq!(run.code == 0, passes, "{name}: {}", run.stderr);
         if !passes {
@@ -176,7 +176,7 @@ fn an_index_that_its_descriptor_calls_an_image_is_refused() {
         } else {
             vouch(&universe, &image);
         }
-        let run = Scene::new(universe, &[entry]).verify();
+        let run = AttestedIndex::new(universe, &[entry]).verify();
         assert_eq!(run.code == 0, !lie, "{}", run.stderr);
         if lie {
             run.says("its descriptor calls it an image");
@@ -190,7 +190,7 @@ fn a_document_that_go_reads_in_another_way_is_refused() {
         let universe = Universe::new().unwrap();
         let (good, evil) = (push(&universe, "good"), push(&universe, "evil"));
         vouch(&universe, &good);
-        let mut scene = Scene::new(universe, &[child(&good, "linux", "amd64")]);
+        let mut scene = AttestedIndex::new(universe, &[child(&good, "linux", "amd64")]);
         if lie {
             let registry = &scene.universe.registry;
             let index = registry.manifest(STAGING, &scene.index.digest).unwrap();

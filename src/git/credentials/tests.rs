@@ -123,7 +123,11 @@ fn reads_the_stores_of_the_home_and_those_of_its_configuration() {
         ("other", "https://c:3@c.example\n"),
         (
             ".gitconfig",
-            "[credential \"https://c.example\"]\n\thelper = store --file ~/other\n[credential]\n\thelper = !touch /nowhere\n",
+            r#"[credential "https://c.example"]
+	helper = store --file ~/other
+[credential]
+	helper = !touch /nowhere
+"#,
         ),
     ]);
     let env = Env::from([("HOME", home.path().to_str().unwrap())]);
@@ -136,7 +140,12 @@ fn reads_the_stores_of_the_home_and_those_of_its_configuration() {
 
 #[test]
 fn extra_headers_are_for_their_url() {
-    let config = "[http \"https://dev.example/acme\"]\n\textraHeader = Authorization: Bearer S3CRET\n[http]\n\textraheader = X-Proxy: 1\n\tproxy = x\n";
+    let config = r#"[http "https://dev.example/acme"]
+	extraHeader = Authorization: Bearer S3CRET
+[http]
+	extraheader = X-Proxy: 1
+	proxy = x
+"#;
     let found = load(&[(".gitconfig", config)]).unwrap();
     let names = |url: &str, trusted| {
         let url = Url::parse(url).unwrap();

@@ -34,7 +34,22 @@ impl Cluster {
     fn config(&self) -> String {
         let ca = STANDARD.encode(&self.tls.trusted_pem);
         format!(
-            "apiVersion: v1\nkind: Config\ncurrent-context: prod\ncontexts:\n- name: prod\n  context: {{cluster: one, user: me, namespace: team}}\nclusters:\n- name: one\n  cluster:\n    server: {}\n    certificate-authority-data: {ca}\nusers:\n- name: me\n  user:\n    token: t0ken\n",
+            r"apiVersion: v1
+kind: Config
+current-context: prod
+contexts:
+- name: prod
+  context: {{cluster: one, user: me, namespace: team}}
+clusters:
+- name: one
+  cluster:
+    server: {}
+    certificate-authority-data: {ca}
+users:
+- name: me
+  user:
+    token: t0ken
+",
             self.web.url()
         )
     }

@@ -41,7 +41,21 @@ fn finds_the_fact_however_it_is_named() {
     ] {
         let body = body.replace("]. config", "].config");
         let source = format!(
-            "package a\n\nimport data.lib\nimport input.image.config as cfg\n\ndeny contains \"x\" if {{\n\t{body}\n}}\n\nhelper(_) if deeper\n\ndeeper if input.image.config.User\n\nname := \"label\"\n"
+            r#"package a
+
+import data.lib
+import input.image.config as cfg
+
+deny contains "x" if {{
+	{body}
+}}
+
+helper(_) if deeper
+
+deeper if input.image.config.User
+
+name := "label"
+"#
         );
         let lib = "package lib\n\nlabel(name) := input.image.config.Labels[name]\n";
         assert!(refers(&[&source, lib], CONFIG), "{body}");
@@ -59,16 +73,33 @@ fn leaves_out_what_a_rule_does_not_reach() {
         "lib.other",
     ] {
         let source = format!(
-            "package a\n\nimport data.lib\n\ndeny contains \"x\" if {{\n\t{body}\n}}\n\ndeny contains \"y\" if input.image.config\n"
+            r#"package a
+
+import data.lib
+
+deny contains "x" if {{
+	{body}
+}}
+
+deny contains "y" if input.image.config
+"#
         );
-        let lib = "package lib\n\nlabel := input.image.config\n\nother if input.image.source\n";
+        let lib = r"package lib
+
+label := input.image.config
+
+other if input.image.source
+";
         assert!(!refers(&[&source, lib], CONFIG), "{body}");
     }
 }
 
 #[test]
 fn a_part_of_a_fact_is_told_from_another() {
-    let source = "package a\n\ndeny contains \"x\" if contains(input.image.parent.ref, \"bad\")\n";
+    let source = r#"package a
+
+deny contains "x" if contains(input.image.parent.ref, "bad")
+"#;
     assert!(!refers(&[source], "input.image.parent.config"));
     assert!(refers(&[source], "input.image.parent"));
     let source = "package a\n\ndeny contains \"x\" if ec.oci.blob(\"r\")\n";
@@ -80,8 +111,11 @@ fn a_part_of_a_fact_is_told_from_another() {
 fn codes_in_the_text_are_known() {
     let modules = [Module {
         file: "a.rego".to_owned(),
-        source: "package a\n\ndeny contains {\"code\": \"a.b\", \"msg\": \"m\"} if input.x\n"
-            .to_owned(),
+        source: r#"package a
+
+deny contains {"code": "a.b", "msg": "m"} if input.x
+"#
+        .to_owned(),
     }];
     let policy = Policy::read(modules.to_vec()).unwrap();
     let references = References::of(&modules, policy.rules());

@@ -121,7 +121,12 @@ fn data_in_the_place_of_a_rule_is_refused() {
 
 #[test]
 fn two_rules_with_one_code_are_refused() {
-    let rule = "# METADATA\n# custom:\n#   short_name: same\ndeny contains \"x\" if true\n\n";
+    let rule = r#"# METADATA
+# custom:
+#   short_name: same
+deny contains "x" if true
+
+"#;
     let error = refused(&format!("package p\n\n{rule}{rule}"), &json!({}));
     let Error::DuplicateCode {
         code,
@@ -136,8 +141,14 @@ fn two_rules_with_one_code_are_refused() {
 
 #[test]
 fn an_error_in_one_rule_names_the_rule() {
-    let source =
-        "package p\n\nfine contains 1 if true\n\nbroken := 1 if true\n\nbroken := 2 if true\n";
+    let source = r"package p
+
+fine contains 1 if true
+
+broken := 1 if true
+
+broken := 2 if true
+";
     assert!(evaluate(source, "fine").is_ok());
     let error = evaluate(source, "broken").unwrap_err();
     let Error::Evaluation { rule, .. } = &error else {
@@ -171,7 +182,16 @@ fn ask(program: &Program, rule: &str) -> Result<Vec<RuleValue>, Error> {
 
 #[test]
 fn a_rule_that_takes_too_long_is_an_error_that_names_it() {
-    let source = "package p\n\nfine contains 1 if true\n\nslow contains [a, b] if {\n\tsome a in numbers.range(1, 1000)\n\tsome b in numbers.range(1, 1000)\n\ta * b == -1\n}\n";
+    let source = r"package p
+
+fine contains 1 if true
+
+slow contains [a, b] if {
+	some a in numbers.range(1, 1000)
+	some b in numbers.range(1, 1000)
+	a * b == -1
+}
+";
     let policy = policy(source).unwrap();
     let limit = Duration::from_millis(5);
     let program = policy
@@ -299,8 +319,20 @@ fn data_can_be_replaced_where_it_is() {
             .unwrap();
         given.into_iter().next().map(|raw| raw.value)
     };
-    let replaced = "package p\n\nread := data.settings.a\n\nx := [read, y] if {\n\ty := read with data.settings.a as 5\n}\n";
+    let replaced = r"package p
+
+read := data.settings.a
+
+x := [read, y] if {
+	y := read with data.settings.a as 5
+}
+";
     assert_eq!(answer(replaced), Some(json!([1, 5])));
-    let whole = "package p\n\nread := data.settings.a\n\nx := y if y := read with data.settings as {\"a\": 6}\n";
+    let whole = r#"package p
+
+read := data.settings.a
+
+x := y if y := read with data.settings as {"a": 6}
+"#;
     assert_eq!(answer(whole), Some(json!(6)));
 }

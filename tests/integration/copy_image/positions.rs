@@ -15,7 +15,7 @@ use super::{assert_same, assert_tags_last, family, start};
 use crate::harness::{Run, Workdir};
 
 /// A source with an image of every kind of attachment, and an empty destination.
-struct World {
+struct RegistryPair {
     from: Server,
     to: Server,
     index: Image,
@@ -23,7 +23,7 @@ struct World {
     signature: String,
 }
 
-impl World {
+impl RegistryPair {
     fn new() -> Self {
         let (from, to) = (start(), start());
         let (index, digests) = family(&from);
@@ -80,7 +80,7 @@ enum Side {
 /// Every request of a copy, by the server and the place in that server's log. Which request
 /// is there differs a little from run to run, as several are under way at once.
 fn positions() -> Vec<(Side, usize)> {
-    let world = World::new();
+    let world = RegistryPair::new();
     world.copy().exits(0);
     world.assert_whole();
     let of = |side: Side| (0..world.side(side).requests().len()).map(move |at| (side, at));
@@ -112,7 +112,7 @@ fn one_failure_at_any_request_is_repeated() {
             _ => (Effect::RetryAfter(429, 0), Effect::ResetAfter),
         };
         for effect in [answer, cut] {
-            let world = World::new();
+            let world = RegistryPair::new();
             let fault = Fault::new(effect.clone()).after(at).once();
             world.side(side).fail(fault);
             let run = world.copy();
@@ -124,13 +124,13 @@ fn one_failure_at_any_request_is_repeated() {
 
 #[test]
 fn a_run_that_fails_at_any_request_moves_no_tag_and_a_rerun_completes() {
-    let arguments = |world: &World| {
+    let arguments = |world: &RegistryPair| {
         let mut arguments = world.arguments().to_vec();
         arguments.push("--retries=0".to_owned());
         arguments
     };
     for_each_position(|side, at| {
-        let world = World::new();
+        let world = RegistryPair::new();
         let fault = Fault::new(Effect::Status(503)).after(at);
         world.side(side).fail(fault);
         let arguments = arguments(&world);
@@ -150,7 +150,7 @@ fn a_run_that_fails_at_any_request_moves_no_tag_and_a_rerun_completes() {
 #[test]
 fn a_run_that_is_killed_at_any_request_moves_no_tag_and_a_rerun_completes() {
     for_each_position(|side, at| {
-        let world = World::new();
+        let world = RegistryPair::new();
         world
             .side(side)
             .fail(Fault::new(Effect::Hang).after(at).once());

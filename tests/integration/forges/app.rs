@@ -4,7 +4,7 @@ use std::fs;
 
 use lab::forge::Kind;
 
-use super::{FILE, NEW, Scene, TOKEN, deployed, patch};
+use super::{FILE, ForgeStandIn, NEW, TOKEN, deployed, patch};
 use crate::docs::root;
 
 fn key(name: &str) -> String {
@@ -12,8 +12,8 @@ fn key(name: &str) -> String {
 }
 
 /// A host with a registered App, which takes the App's token as the password of `x-access-token`.
-fn scene(id: &str, installation: Option<&str>, pem: &str) -> Scene {
-    let scene = Scene::new((Kind::GitHub, "github"));
+fn scene(id: &str, installation: Option<&str>, pem: &str) -> ForgeStandIn {
+    let scene = ForgeStandIn::new((Kind::GitHub, "github"));
     scene.server.set_account("x-access-token", TOKEN);
     scene.forge.set_app("12", "42", &key("pkcs1.pem")).unwrap();
     fs::remove_dir_all(scene.dir.path("credentials")).unwrap();

@@ -9,12 +9,12 @@ use crate::harness::{Run, Workdir};
 
 const OLD: &str = "registry.example/acme/web:v0";
 
-struct World {
+struct HostWithHabit {
     dir: Workdir,
     server: GitServer,
 }
 
-impl World {
+impl HostWithHabit {
     fn new(habit: Habit) -> Self {
         Self::with(habit, None)
     }
@@ -94,7 +94,7 @@ fn passes_where_git_passes() {
         (Habit::UserAgent, "acme/web.git"),
         (Habit::SignIn, "acme/web"),
     ] {
-        let world = World::new(habit.clone());
+        let world = HostWithHabit::new(habit.clone());
         let url = format!("{}/{path}", world.server.address());
         assert!(world.git_passes(&url), "git: {habit:?}");
         world.update(&url, &[]).exits(0);
@@ -113,7 +113,7 @@ fn fails_where_git_fails_and_says_why() {
         (Habit::PushStatus(403), 2, "asks for credentials"),
         (header, 2, "asks for credentials"),
     ] {
-        let world = World::new(habit.clone());
+        let world = HostWithHabit::new(habit.clone());
         let url = world.server.url("acme/web");
         assert!(!world.git_passes(&url), "git: {habit:?}");
         world.update(&url, &[]).exits(code).says(words);
@@ -137,7 +137,7 @@ const WORDINGS: [&str; 9] = [
 #[test]
 fn a_refused_push_is_tried_again_whatever_the_words() {
     for reason in WORDINGS {
-        let world = World::new(Habit::Refuses {
+        let world = HostWithHabit::new(Habit::Refuses {
             reason: reason.to_owned(),
             times: 1,
         });
@@ -155,7 +155,7 @@ fn a_refusal_for_good_shows_the_hosts_own_words() {
         "protected branch hook declined",
         "TF402455: Pushes to this branch are not permitted; you must use a pull request to update this branch.",
     ] {
-        let world = World::new(Habit::Refuses {
+        let world = HostWithHabit::new(Habit::Refuses {
             reason: reason.to_owned(),
             times: 99,
         });
@@ -172,7 +172,7 @@ fn a_refusal_for_good_shows_the_hosts_own_words() {
 #[test]
 fn a_host_that_limits_the_rate_is_waited_for() {
     for status in [429, 503] {
-        let world = World::new(Habit::Limited {
+        let world = HostWithHabit::new(Habit::Limited {
             status,
             times: 4,
             seconds: 0,
@@ -181,7 +181,7 @@ fn a_host_that_limits_the_rate_is_waited_for() {
             .update(&world.server.url("acme/web"), &[])
             .exits(0)
             .says("trying again");
-        let world = World::new(Habit::Limited {
+        let world = HostWithHabit::new(Habit::Limited {
             status,
             times: 1,
             seconds: 86400,
@@ -195,7 +195,7 @@ fn a_host_that_limits_the_rate_is_waited_for() {
 
 #[test]
 fn a_branch_that_does_not_exist_is_created_where_it_is_named() {
-    let world = World::new(Habit::GitLab);
+    let world = HostWithHabit::new(Habit::GitLab);
     let url = format!("{}/acme/web", world.server.address());
     world.update(&url, &["--branch=release/v1"]).exits(0);
     assert_eq!(world.dir.read("results/GITOPS_BRANCH"), "release/v1");
@@ -218,9 +218,9 @@ fn credentials_are_sent_as_git_sends_them() {
             password: password.to_owned(),
         })
     };
-    let host = |world: &World| world.server.address().replace("http://", "");
+    let host = |world: &HostWithHabit| world.server.address().replace("http://", "");
     // The user of the URL picks the login.
-    let world = World::with(Habit::GitLab, account("bot", "s3cret"));
+    let world = HostWithHabit::with(Habit::GitLab, account("bot", "s3cret"));
     let store = format!(
         "http://ci:wrong@{0}\nodd line\nhttp://bot:s3cret@{0}\n",
         host(&world)
@@ -234,13 +234,13 @@ fn credentials_are_sent_as_git_sends_them() {
         .exits(2)
         .says(".git-credentials with status 401");
     // A token as the user's name with an empty password.
-    let world = World::with(Habit::GitLab, account("tok3n", ""));
+    let world = HostWithHabit::with(Habit::GitLab, account("tok3n", ""));
     let store = format!("http://tok3n:@{}\n", host(&world));
     world.dir.write("home/.git-credentials", store);
     world.update(&world.server.url("acme/web"), &[]).exits(0);
     // A header of git's configuration, in the directory of the flag.
     let bearer = Habit::Header("authorization", "Bearer s3cret".to_owned());
-    let world = World::new(bearer);
+    let world = HostWithHabit::new(bearer);
     let config = format!(
         "[http \"{}/acme\"]\n\textraHeader = \"Authorization: Bearer s3cret\"\n",
         world.server.address()
@@ -262,7 +262,7 @@ fn a_command_that_needs_no_credentials_reads_none() {
     dir.write("odd/.git-credentials/x", "a directory");
     dir.promote(&["extract-tag", "--tag=v1.0", "--git-credentials-dir=odd"])
         .exits(0);
-    let world = World::new(Habit::GitLab);
+    let world = HostWithHabit::new(Habit::GitLab);
     let url = world.server.url("acme/web");
     world
         .update(&url, &["--git-credentials-dir=nowhere"])
@@ -272,7 +272,7 @@ fn a_command_that_needs_no_credentials_reads_none() {
 
 #[test]
 fn ssh_is_spoken_by_the_program_where_there_is_one() {
-    let world = World::new(Habit::UserAgent);
+    let world = HostWithHabit::new(Habit::UserAgent);
     let path = world.server.repository("acme/web").unwrap();
     let path = path.path().to_str().unwrap();
     let url = format!("ssh://git@git.example:2222{path}");
@@ -282,8 +282,11 @@ fn ssh_is_spoken_by_the_program_where_there_is_one() {
         .says("needs the program ssh")
         .says("use https://");
     // A program that runs the last argument here, and notes the others.
-    let script =
-        "#!/bin/sh\necho \"$@\" >> \"$HOME/said\"\nfor last; do :; done\nexec sh -c \"$last\"\n";
+    let script = r#"#!/bin/sh
+echo "$@" >> "$HOME/said"
+for last; do :; done
+exec sh -c "$last"
+"#;
     let program = world.dir.write("bin/ssh", script);
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs::set_permissions(&program, mode).unwrap();

@@ -13,7 +13,7 @@ use std::{
 
 use lab::forge::{ChangeRequest, Kind};
 
-use super::{FILE, NEW, Scene, deployed, patch};
+use super::{FILE, ForgeStandIn, NEW, deployed, patch};
 
 /// Holds the answer to one request.
 #[derive(Default)]
@@ -37,15 +37,15 @@ impl Stop {
 }
 
 /// A scene whose requests are counted.
-fn counted(host: (Kind, &'static str)) -> (Scene, Arc<Stop>) {
-    let (scene, stop) = (Scene::new(host), Arc::new(Stop::default()));
+fn counted(host: (Kind, &'static str)) -> (ForgeStandIn, Arc<Stop>) {
+    let (scene, stop) = (ForgeStandIn::new(host), Arc::new(Stop::default()));
     let own = Arc::clone(&stop);
     scene.server.after_each_request(move |_| own.count());
     (scene, stop)
 }
 
 /// Kills a run while the answer to the request with the number is on its way.
-fn kill_at(scene: &Scene, stop: &Stop, flags: &[&str], number: usize) {
+fn kill_at(scene: &ForgeStandIn, stop: &Stop, flags: &[&str], number: usize) {
     stop.at.store(number, Ordering::SeqCst);
     let mut child = scene
         .dir
@@ -95,7 +95,7 @@ fn change_requests(step: usize) -> usize {
 }
 
 /// The change requests, without what differs between two scenes.
-fn requests_of(scene: &Scene) -> Vec<ChangeRequest> {
+fn requests_of(scene: &ForgeStandIn) -> Vec<ChangeRequest> {
     let mut found = scene.forge.requests();
     for one in &mut found {
         one.body = one.body.replace(&scene.server.address(), "");

@@ -5,7 +5,7 @@ use lab::{
     git::Habit,
 };
 
-use super::{Scene, requests_path};
+use super::{ForgeStandIn, requests_path};
 
 /// The right that a message names when change requests cannot be opened.
 fn right(kind: Kind) -> &'static str {
@@ -31,7 +31,7 @@ fn each_refusal_has_its_code_and_names_the_right() {
             (409, 6, "the host says 409"),
             (422, 6, "the host says 422"),
         ] {
-            let scene = Scene::new(host);
+            let scene = ForgeStandIn::new(host);
             scene.fail("POST", path, status, 99);
             let run = scene.propose(&[]).exits(code).says(words);
             assert!(
@@ -64,11 +64,11 @@ fn a_host_that_limits_the_rate_is_waited_for_as_long_as_it_says() {
             is_done: false,
             times,
         };
-        let scene = Scene::new(host);
+        let scene = ForgeStandIn::new(host);
         scene.forge.fail(limited("1", 2));
         scene.propose(&[]).exits(0).says("limits the rate");
         assert_eq!(scene.forge.requests().len(), 1, "{name}");
-        let scene = Scene::new(host);
+        let scene = ForgeStandIn::new(host);
         scene.forge.fail(limited("86400", 1));
         scene.propose(&[]).exits(5).says("asks to wait 86400 s");
     }
@@ -80,7 +80,7 @@ fn one_that_is_open_already_is_taken_whatever_the_status() {
         let (kind, name) = host;
         for status in [400, 409, 422, 500, 502] {
             // It was opened, by us or another run, and the answer does not say so.
-            let scene = Scene::new(host);
+            let scene = ForgeStandIn::new(host);
             scene.forge.fail(ForgeFault {
                 method: "POST",
                 path: requests_path(kind),
@@ -100,12 +100,12 @@ fn one_that_is_open_already_is_taken_whatever_the_status() {
 fn a_host_that_fails_is_asked_again_and_then_a_remote_failure() {
     for host in Kind::ALL {
         let (kind, name) = host;
-        let scene = Scene::new(host);
+        let scene = ForgeStandIn::new(host);
         scene.fail("POST", requests_path(kind), 503, 1);
         scene.propose(&[]).exits(0);
         assert_eq!(scene.forge.requests().len(), 1, "{name}");
     }
-    let scene = Scene::new((Kind::GitHub, "github"));
+    let scene = ForgeStandIn::new((Kind::GitHub, "github"));
     scene.fail("GET", "/pulls", 500, 99);
     scene
         .propose(&[])
@@ -116,10 +116,13 @@ fn a_host_that_fails_is_asked_again_and_then_a_remote_failure() {
 #[test]
 fn a_protected_branch_leads_to_a_change_request() {
     for host in Kind::ALL {
-        let scene = Scene::new(host);
+        let scene = ForgeStandIn::new(host);
         let hook = scene.gitops.path().join("hooks/update");
         std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
-        let script = "#!/bin/sh\n[ \"$1\" = refs/heads/main ] && echo 'GH006: Protected branch' >&2 && exit 1\nexit 0\n";
+        let script = r#"#!/bin/sh
+[ "$1" = refs/heads/main ] && echo 'GH006: Protected branch' >&2 && exit 1
+exit 0
+"#;
         std::fs::write(&hook, script).unwrap();
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(&hook, mode).unwrap();
@@ -152,7 +155,7 @@ fn statuses_of_a_push_have_codes_of_their_own() {
         (422, 5, "422"),
         (500, 5, "500"),
     ] {
-        let scene = Scene::new((Kind::GitLab, "gitlab"));
+        let scene = ForgeStandIn::new((Kind::GitLab, "gitlab"));
         scene.server.set_habit(Habit::PushStatus(status));
         let before = scene.refs();
         scene.update(&[]).exits(code).says(words);
@@ -162,7 +165,7 @@ fn statuses_of_a_push_have_codes_of_their_own() {
 
 #[test]
 fn a_host_without_a_name_or_a_token_is_told_how_to_get_one() {
-    let scene = Scene::new((Kind::GitHub, "github"));
+    let scene = ForgeStandIn::new((Kind::GitHub, "github"));
     let url = format!("--gitops-repo-url={}", scene.url());
     let flags = [
         "update-deployment",

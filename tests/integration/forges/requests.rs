@@ -4,7 +4,7 @@ use std::{sync::Arc, thread, time::Duration};
 
 use lab::forge::Kind;
 
-use super::{FILE, NEW, OLD, Scene, deployed, patch};
+use super::{FILE, ForgeStandIn, NEW, OLD, deployed, patch};
 
 /// The reviewer as the host shows it afterwards.
 fn reviewer(kind: Kind) -> &'static str {
@@ -17,7 +17,7 @@ fn reviewer(kind: Kind) -> &'static str {
 #[test]
 fn each_host_gets_one_change_request_and_keeps_it() {
     for host in Kind::ALL {
-        let scene = Scene::new(host);
+        let scene = ForgeStandIn::new(host);
         let (kind, name) = host;
         let mut flags = vec![
             "--label=promotion",
@@ -70,7 +70,7 @@ fn each_host_gets_one_change_request_and_keeps_it() {
 #[test]
 fn waits_for_the_merge_and_names_its_commit() {
     for host in Kind::ALL {
-        let scene = Arc::new(Scene::new(host));
+        let scene = Arc::new(ForgeStandIn::new(host));
         let own = Arc::clone(&scene);
         let merging = thread::spawn(move || {
             while own.forge.requests().is_empty() {
@@ -94,7 +94,7 @@ fn waits_for_the_merge_and_names_its_commit() {
 #[test]
 fn a_change_request_that_is_closed_ends_the_wait_and_is_opened_anew() {
     for host in Kind::ALL {
-        let scene = Arc::new(Scene::new(host));
+        let scene = Arc::new(ForgeStandIn::new(host));
         let own = Arc::clone(&scene);
         let closing = thread::spawn(move || {
             while own.forge.requests().is_empty() {
@@ -116,7 +116,7 @@ fn a_change_request_that_is_closed_ends_the_wait_and_is_opened_anew() {
 
 #[test]
 fn what_an_earlier_run_left_behind_is_built_anew_on_the_target() {
-    let scene = Scene::new((Kind::GitHub, "github"));
+    let scene = ForgeStandIn::new((Kind::GitHub, "github"));
     scene.propose(&[]).exits(0);
     let first = scene.result("GITOPS_COMMIT");
     scene.forge.close(1);
@@ -130,7 +130,7 @@ fn what_an_earlier_run_left_behind_is_built_anew_on_the_target() {
 
 #[test]
 fn commits_that_somebody_added_to_the_branch_stay() {
-    let scene = Scene::new((Kind::Gitea, "gitea"));
+    let scene = ForgeStandIn::new((Kind::Gitea, "gitea"));
     scene.propose(&[]).exits(0);
     let branch = scene.branch();
     let theirs = scene
@@ -147,7 +147,7 @@ fn gitlab_takes_push_options_and_rest_where_they_are_off() {
     let host = (Kind::GitLab, "gitlab");
     let options = ["config", "receive.advertisePushOptions", "true"];
     // The token has no right to the API.
-    let scene = Scene::new(host);
+    let scene = ForgeStandIn::new(host);
     scene.gitops.git(&options, None).unwrap();
     scene.fail("GET", "/merge_requests", 403, 99);
     scene
@@ -167,7 +167,7 @@ fn gitlab_takes_push_options_and_rest_where_they_are_off() {
     assert!(page.ends_with("/-/merge_requests/1"), "{page}");
     scene.holds_one_commit();
     // With both, the API completes what the push opened.
-    let scene = Scene::new(host);
+    let scene = ForgeStandIn::new(host);
     scene.gitops.git(&options, None).unwrap();
     scene.propose(&["--reviewer=alice"]).exits(0);
     let found = scene.forge.requests();
@@ -178,7 +178,7 @@ fn gitlab_takes_push_options_and_rest_where_they_are_off() {
         .filter(|one| one.starts_with("POST") && one.ends_with("/merge_requests"));
     assert_eq!(posts.count(), 0);
     // Neither.
-    let scene = Scene::new(host);
+    let scene = ForgeStandIn::new(host);
     scene.fail("GET", "/merge_requests", 403, 99);
     scene.propose(&[]).exits(2).says("it lacks the scope api");
 }
@@ -186,7 +186,7 @@ fn gitlab_takes_push_options_and_rest_where_they_are_off() {
 #[test]
 fn a_dry_run_opens_nothing() {
     for host in Kind::ALL {
-        let scene = Scene::new(host);
+        let scene = ForgeStandIn::new(host);
         let before = scene.refs();
         scene
             .propose(&["--dry-run"])

@@ -5,7 +5,7 @@ use lab::{
     git::GitServer,
 };
 
-use super::{Scene, TOKEN};
+use super::{ForgeStandIn, TOKEN};
 
 const GITLAB: (Kind, &str) = (Kind::GitLab, "gitlab");
 
@@ -17,7 +17,7 @@ fn a_gitlab_below_a_path_is_found_by_its_api() {
         ("dev/gitlab", "dev/gitlab/acme/web-gitops"),
     ] {
         let forge = Forge::new(Kind::GitLab, TOKEN).below(root);
-        let scene = Scene::with(GITLAB, repository, forge);
+        let scene = ForgeStandIn::with(GITLAB, repository, forge);
         scene
             .propose(&["--label=promotion", "--commit-status"])
             .exits(0);
@@ -42,7 +42,7 @@ fn a_gitlab_below_a_path_is_found_by_its_api() {
 fn a_gitlab_that_fails_is_not_taken_for_another_root() {
     let repository = "gitlab/acme/web-gitops";
     let forge = Forge::new(Kind::GitLab, TOKEN).below("gitlab");
-    let scene = Scene::with(GITLAB, repository, forge);
+    let scene = ForgeStandIn::with(GITLAB, repository, forge);
     scene.fail("GET", "/version", 503, 99);
     scene.propose(&[]).exits(5).says("failed to show its API");
     assert!(scene.forge.requests().is_empty());
@@ -59,14 +59,14 @@ fn an_answer_without_its_number_is_a_failure() {
         times: 1,
     };
     for host in Kind::ALL {
-        let scene = Scene::new(host);
+        let scene = ForgeStandIn::new(host);
         scene.forge.fail(without(super::requests_path(host.0)));
         // A look finds what was opened.
         scene.propose(&[]).exits(0);
         assert_eq!(scene.forge.requests().len(), 1, "{}", host.1);
         scene.holds_one_commit();
     }
-    let scene = Scene::new((Kind::Gitea, "gitea"));
+    let scene = ForgeStandIn::new((Kind::Gitea, "gitea"));
     scene.forge.fail(without("/labels"));
     scene
         .propose(&["--label=promotion"])
@@ -81,7 +81,7 @@ fn an_answer_without_its_number_is_a_failure() {
 fn a_token_goes_to_no_host_that_an_answer_names() {
     for host in Kind::ALL {
         for status in [302, 307] {
-            let (scene, other) = (Scene::new(host), GitServer::start(None).unwrap());
+            let (scene, other) = (ForgeStandIn::new(host), GitServer::start(None).unwrap());
             scene.forge.fail(ForgeFault {
                 method: "GET",
                 path: super::requests_path(host.0),

@@ -8,7 +8,7 @@ use lab::{
 };
 use serde_json::json;
 
-use super::{Scene, TOKEN};
+use super::{ForgeStandIn, TOKEN};
 use crate::harness::Workdir;
 
 /// The host's words for pending, success and failure.
@@ -24,7 +24,7 @@ fn words(kind: Kind) -> [&'static str; 3] {
 #[test]
 fn each_host_shows_pending_success_and_the_first_violation() {
     for host in Kind::ALL {
-        let scene = Scene::new(host);
+        let scene = ForgeStandIn::new(host);
         let (kind, name) = host;
         let report = json!({"success": false, "components": [
             {"name": "a", "violations": []},
@@ -80,7 +80,7 @@ fn each_host_shows_pending_success_and_the_first_violation() {
 #[test]
 fn a_token_without_the_right_is_told_so() {
     for host in Kind::ALL {
-        let scene = Scene::new(host);
+        let scene = ForgeStandIn::new(host);
         let right = match host.0 {
             Kind::GitLab => "the scope api and the role Developer",
             Kind::GitHub => "\"Commit statuses: write\"",
@@ -108,7 +108,7 @@ fn a_token_without_the_right_is_told_so() {
 #[test]
 fn a_deployment_shows_itself_at_both_commits_on_demand() {
     for host in Kind::ALL {
-        let scene = Scene::new(host);
+        let scene = ForgeStandIn::new(host);
         let (kind, name) = host;
         scene.update(&["--commit-status"]).exits(0);
         let [pending, success, failure] = words(kind);
@@ -127,7 +127,7 @@ fn a_deployment_shows_itself_at_both_commits_on_demand() {
         assert_eq!(shown, expected, "{name}");
         assert!(set[2].link.as_ref().unwrap().contains(&commit), "{name}");
 
-        let scene = Scene::new(host);
+        let scene = ForgeStandIn::new(host);
         scene
             .update(&["--commit-status", "--environment=none"])
             .exits(3);
@@ -135,16 +135,16 @@ fn a_deployment_shows_itself_at_both_commits_on_demand() {
         assert_eq!(set.last().unwrap().state, failure, "{name}");
         assert!(set.last().unwrap().description.contains("none"), "{name}");
 
-        let scene = Scene::new(host);
+        let scene = ForgeStandIn::new(host);
         scene.propose(&["--commit-status"]).exits(0);
         let set = scene.forge.statuses();
         assert!(set.iter().all(|one| one.state == pending), "{name} {set:?}");
 
         // Off by default, and a status that cannot be set changes nothing.
-        let scene = Scene::new(host);
+        let scene = ForgeStandIn::new(host);
         scene.update(&[]).exits(0);
         assert!(scene.forge.statuses().is_empty(), "{name}");
-        let scene = Scene::new(host);
+        let scene = ForgeStandIn::new(host);
         scene.fail("POST", "status", 403, 99);
         let run = scene
             .update(&["--commit-status"])

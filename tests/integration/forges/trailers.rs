@@ -4,7 +4,7 @@
 use lab::forge::Kind;
 use serde_json::Value;
 
-use super::{NEW, Scene};
+use super::{ForgeStandIn, NEW};
 
 const EVIL: &str = "sha256:6666666666666666666666666666666666666666666666666666666666666666";
 
@@ -30,7 +30,7 @@ fn hostile() -> Vec<String> {
 #[test]
 fn a_commit_of_the_source_starts_no_trailer() {
     for text in hostile() {
-        let scene = Scene::new((Kind::GitHub, "github"));
+        let scene = ForgeStandIn::new((Kind::GitHub, "github"));
         let mut promoted: Value = serde_json::from_str(&scene.dir.read("promoted.json")).unwrap();
         for member in ["author", "subject", "body", "date"] {
             promoted["source"][member] = text.clone().into();
@@ -71,7 +71,7 @@ fn a_commit_of_the_source_starts_no_trailer() {
             "{message}"
         );
     }
-    let scene = Scene::new((Kind::GitHub, "github"));
+    let scene = ForgeStandIn::new((Kind::GitHub, "github"));
     scene.update(&["--signoff"]).exits(0);
     let message = scene
         .gitops

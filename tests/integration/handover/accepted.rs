@@ -113,7 +113,19 @@ fn judge(universe: &Universe, image: &Image, flags: &[&str]) -> Run {
     // A policy that does not look at the source, as many do not.
     dir.write(
         "policy/main.rego",
-        "package main\n\nimport rego.v1\n\n# METADATA\n# title: t\n# custom:\n#   short_name: none\ndeny contains result if {\n\tcount(input.attestations) == 0\n\tresult := {\"code\": \"main.none\", \"msg\": \"none\"}\n}\n",
+        r#"package main
+
+import rego.v1
+
+# METADATA
+# title: t
+# custom:
+#   short_name: none
+deny contains result if {
+	count(input.attestations) == 0
+	result := {"code": "main.none", "msg": "none"}
+}
+"#,
     );
     let all = [
         "verify-ec",

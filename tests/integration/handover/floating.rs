@@ -159,7 +159,12 @@ fn flags_of_run_reach_their_steps_and_win_over_the_file() {
     let promotion = Promotion::verified();
     let universe = &promotion.universe;
     let config = universe.path("weak.yaml");
-    let text = "copy-image:\n  attached: seen\n  allow-rollback: true\nverify-ec:\n  require-source: false\n";
+    let text = r"copy-image:
+  attached: seen
+  allow-rollback: true
+verify-ec:
+  require-source: false
+";
     std::fs::write(&config, text).unwrap();
     let config = format!("--config={}", config.display());
     let flags = [

@@ -13,7 +13,13 @@ fn digest(digit: char) -> String {
 
 fn patch(image: &str) -> String {
     format!(
-        "spec:\n  template:\n    spec:\n      containers:\n        - name: web\n          image: {image}\n"
+        r"spec:
+  template:
+    spec:
+      containers:
+        - name: web
+          image: {image}
+"
     )
 }
 

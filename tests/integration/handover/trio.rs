@@ -32,7 +32,13 @@ impl Trio {
             let statements = universe.statements(&image, &universe.commit);
             signer::attest(&universe.registry, &image, &universe.key, &statements).unwrap();
             let patch = format!(
-                "spec:\n  template:\n    spec:\n      containers:\n        - name: {name}\n          image: r.example/{name}:old\n"
+                r"spec:
+  template:
+    spec:
+      containers:
+        - name: {name}
+          image: r.example/{name}:old
+"
             );
             files.push((
                 format!("components/{name}/overlays/prod/deployment-patch.yaml"),

@@ -9,14 +9,22 @@ use crate::{
     overlays::{IMAGE, write_files},
 };
 
-const PATCH: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n      containers:\n      - {name: web, image: 'quay.io/acme/web:v0'}\n";
+const PATCH: &str = r"apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  template:
+    spec:
+      containers:
+      - {name: web, image: 'quay.io/acme/web:v0'}
+";
 
 /// A repository on disk and the home directories of the judges.
-struct World {
+struct SignedRepository {
     dir: Workdir,
 }
 
-impl World {
+impl SignedRepository {
     fn new() -> Self {
         let dir = Workdir::new();
         let files = [("overlays/prod/deployment-patch.yaml", PATCH)];
@@ -93,7 +101,7 @@ fn gnupg_verifies_commits_signed_by_openpgp_keys() {
         ("locked", Some("correct horse")),
         ("subkey", Some("secret")),
     ] {
-        let world = World::new();
+        let world = SignedRepository::new();
         fs::create_dir(world.dir.path("gnupg")).unwrap();
         let key = root().join(format!("tests/fixtures/openpgp/{name}.asc"));
         // An export of subkeys imports as a public key too.
@@ -115,7 +123,7 @@ fn openssh_verifies_commits_signed_by_ssh_keys() {
         return;
     }
     for (name, passphrase) in [("ssh-rsa", None), ("ssh-locked", Some("correct horse"))] {
-        let world = World::new();
+        let world = SignedRepository::new();
         // ssh-keygen reads no private key that others may read.
         let key = world.dir.write(
             "key",

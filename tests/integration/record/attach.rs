@@ -13,7 +13,7 @@ use std::{
 use lab::{registry::Options, signer};
 use serde_json::Value;
 
-use super::{PROMOTION, Scene, VSA, fixture, public};
+use super::{PROMOTION, PromotedImage, VSA, fixture, public};
 use crate::harness::{Run, Workdir};
 
 #[test]
@@ -29,7 +29,7 @@ fn the_evidence_bundle_needs_no_key_and_few_requests() {
         ),
     ] {
         let api = options.referrers;
-        let scene = Scene::at(options);
+        let scene = PromotedImage::at(options);
         scene
             .attest(&[
                 "--results-dir=results",
@@ -83,7 +83,7 @@ fn the_evidence_bundle_needs_no_key_and_few_requests() {
 
 #[test]
 fn statements_join_the_attestations_under_their_tag() {
-    let scene = Scene::new();
+    let scene = PromotedImage::new();
     let before = scene.att_layers();
     scene.production.forget_requests();
     scene
@@ -120,7 +120,7 @@ fn statements_join_the_attestations_under_their_tag() {
 /// The clock goes on between two runs; the files do not change.
 #[test]
 fn the_same_files_are_attested_once_whatever_the_time_is() {
-    let scene = Scene::new();
+    let scene = PromotedImage::new();
     let key = format!("--signing-key={}", fixture("p256.pem").display());
     let verifier = format!("--verifier-id={}", super::VERIFIER);
     for (round, time) in ["1764000000", "1764086400"].into_iter().enumerate() {
@@ -135,7 +135,7 @@ fn the_same_files_are_attested_once_whatever_the_time_is() {
 
 #[test]
 fn bundles_lie_beside_bundles() {
-    let scene = Scene::new();
+    let scene = PromotedImage::new();
     scene
         .sign(&["--layout=bundle"])
         .exits(0)
@@ -150,7 +150,7 @@ fn bundles_lie_beside_bundles() {
 
 #[test]
 fn inputs_are_what_the_verifier_opened() {
-    let scene = Scene::new();
+    let scene = PromotedImage::new();
     let universe = &scene.universe;
     universe.registry.forget_requests();
     let dir = Workdir::new();
@@ -201,7 +201,7 @@ fn inputs_are_what_the_verifier_opened() {
 
 #[test]
 fn refuses_a_key_that_signs_images() {
-    let scene = Scene::new();
+    let scene = PromotedImage::new();
     // The image key itself is not in a file; a verdict that names ours is in its place.
     let ours = std::fs::read_to_string(fixture("p256.pub")).unwrap();
     let text = scene.dir.read("verified.json");
@@ -219,7 +219,7 @@ fn refuses_a_key_that_signs_images() {
 
 #[test]
 fn refuses_files_that_do_not_belong_together() {
-    let scene = Scene::new();
+    let scene = PromotedImage::new();
     let report = scene.dir.read("report.json");
     scene
         .dir
@@ -246,7 +246,7 @@ fn sha256(text: &str) -> String {
 }
 
 /// The statements that hold for the image, by predicate type.
-fn held(scene: &Scene) -> Vec<(&'static str, usize)> {
+fn held(scene: &PromotedImage) -> Vec<(&'static str, usize)> {
     let layers = scene.att_layers();
     [VSA, PROMOTION]
         .into_iter()
@@ -261,7 +261,7 @@ fn held(scene: &Scene) -> Vec<(&'static str, usize)> {
 
 #[test]
 fn a_run_that_is_killed_after_any_write_leaves_the_same_set() {
-    let scene = Scene::new();
+    let scene = PromotedImage::new();
     let saved = scene.production.save();
     let (count, at) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (hit, go) = (
@@ -319,7 +319,7 @@ fn a_run_that_is_killed_after_any_write_leaves_the_same_set() {
 
 #[test]
 fn a_strangers_layers_stay_when_statements_are_appended() {
-    let scene = Scene::new();
+    let scene = PromotedImage::new();
     let key = signer::Key::generate().unwrap();
     let statement = signer::statement(
         &scene.universe.image,

@@ -180,7 +180,7 @@ fn a_rerun_that_commits_writes_the_bundle_that_its_trailers_name() {
 
 #[test]
 fn attest_takes_several_environments() {
-    let scene = super::Scene::new();
+    let scene = super::PromotedImage::new();
     scene
         .sign(&[
             "--environment=stage",

@@ -11,7 +11,7 @@ use lab::{
 };
 use serde_json::{Value, json};
 
-use super::{PROMOTION, Scene, VSA, fixture};
+use super::{PROMOTION, PromotedImage, VSA, fixture};
 use crate::harness::{Run, Workdir};
 
 /// The stable name of a policy that has none of its own.
@@ -40,7 +40,7 @@ const UNATTESTED: [&str; 3] = [
 ];
 
 /// Verifies an image by its digest, and copies it to production.
-fn promoted(scene: &Scene, image: &Image, flags: &[&str]) {
+fn promoted(scene: &PromotedImage, image: &Image, flags: &[&str]) {
     scene.dir.write("policy/release.rego", RULE);
     let registry = scene.universe.registry.address();
     let reference = format!("--image={registry}/{}@{}", image.repository, image.digest);
@@ -61,8 +61,8 @@ fn promoted(scene: &Scene, image: &Image, flags: &[&str]) {
     scene.production.forget_requests();
 }
 
-fn bare() -> Scene {
-    let scene = Scene {
+fn bare() -> PromotedImage {
+    let scene = PromotedImage {
         universe: Universe::new().unwrap(),
         dir: Workdir::new(),
         production: Server::start(Options::default()).unwrap(),
@@ -221,7 +221,7 @@ fn an_image_with_a_signature_alone_takes_no_more_than_twelve_requests() {
 
 #[test]
 fn a_key_in_a_secret_signs() {
-    let scene = Scene::new();
+    let scene = PromotedImage::new();
     let cluster = Cluster::start().unwrap();
     let kubeconfig = scene.dir.write("kubeconfig", cluster.kubeconfig());
     let secret = |password: &str, key: &str| {
@@ -304,7 +304,7 @@ opened if {{
         .set_policy(&[("release/extra.rego", rule.as_str())])
         .unwrap();
     registry.forget_requests();
-    let scene = Scene {
+    let scene = PromotedImage {
         universe,
         dir: Workdir::new(),
         production: Server::start(Options::default()).unwrap(),

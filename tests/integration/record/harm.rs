@@ -7,7 +7,7 @@ use lab::{
 };
 use serde_json::json;
 
-use super::{Scene, VSA, fixture, public};
+use super::{PromotedImage, VSA, fixture, public};
 use crate::harness::Workdir;
 
 const SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
@@ -111,7 +111,7 @@ fn start() -> Server {
 /// The layout follows the image's own signatures, and the image's own verification holds before and after.
 #[test]
 fn no_verdict_of_our_own_changes() {
-    let scene = Scene::new();
+    let scene = PromotedImage::new();
     let image_key = scene.universe.public_key().display().to_string();
     let verify = |flags: &[&str]| {
         let own = ["trust", "verify", &scene.image(), "--ignore-rekor"];

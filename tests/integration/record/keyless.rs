@@ -17,7 +17,7 @@ use base64::{
 use lab::sigstore::{CertificateRequest, SIGNED, Sigstore, certificate_pem};
 use serde_json::{Value, json};
 
-use super::{PROMOTION, Scene, VERIFIER, VSA};
+use super::{PROMOTION, PromotedImage, VERIFIER, VSA};
 
 const SUBJECT: &str = "https://kubernetes.io/namespaces/release/serviceaccounts/promote";
 const ISSUER: &str = "https://kubernetes.default.svc";
@@ -129,7 +129,7 @@ impl Services {
 
 #[test]
 fn a_projected_token_signs_and_the_log_and_a_timestamp_prove_it() {
-    let scene = Scene::new();
+    let scene = PromotedImage::new();
     let (services, url) = Services::start();
     let root = services.sigstore.trusted_root().to_string();
     let root = scene.dir.write("root.json", root).display().to_string();
@@ -194,7 +194,7 @@ fn a_projected_token_signs_and_the_log_and_a_timestamp_prove_it() {
 /// Under the tag of attestations a certificate is read by the timestamp of the whole envelope.
 #[test]
 fn a_statement_under_a_tag_is_read_by_its_timestamp() {
-    let scene = Scene::new();
+    let scene = PromotedImage::new();
     let (services, url) = Services::start();
     let root = services.sigstore.trusted_root().to_string();
     let root = scene.dir.write("root.json", root).display().to_string();
@@ -279,7 +279,7 @@ fn a_statement_under_a_tag_is_read_by_its_timestamp() {
 
 #[test]
 fn a_service_that_refuses_or_lies_ends_the_run() {
-    let scene = Scene::new();
+    let scene = PromotedImage::new();
     let (_services, url) = Services::start();
     let verifier = format!("--verifier-id={VERIFIER}");
     let fulcio = format!("--fulcio-url={url}");

@@ -2,13 +2,13 @@
 
 use lab::universe::{COMPONENT, PATCH, Universe};
 
-use super::{PROMOTION, Scene, VERIFIER, VSA, fixture, writes};
+use super::{PROMOTION, PromotedImage, VERIFIER, VSA, fixture, writes};
 use crate::{
     chain,
     harness::{Run, Workdir},
 };
 
-fn deploy(scene: &Scene, flags: &[&str]) -> Run {
+fn deploy(scene: &PromotedImage, flags: &[&str]) -> Run {
     let gitops = format!("--gitops-repo-url={}", scene.universe.gitops_url());
     let credentials = format!(
         "--git-credentials-dir={}",
@@ -26,7 +26,7 @@ fn deploy(scene: &Scene, flags: &[&str]) -> Run {
 
 #[test]
 fn an_edit_may_demand_the_promotion() {
-    let scene = Scene::new();
+    let scene = PromotedImage::new();
     let trust = scene.trust("prod");
     deploy(&scene, &[]).exits(0);
     deploy(&scene, &[&trust])
@@ -41,7 +41,7 @@ fn an_edit_may_demand_the_promotion() {
 
 #[test]
 fn another_environment_destination_verifier_or_time_is_refused() {
-    let scene = Scene::new();
+    let scene = PromotedImage::new();
     scene.sign(&["--environment=stage"]).exits(0);
     // Promoted for stage: not for production.
     deploy(&scene, &[&scene.trust("prod")])
@@ -58,7 +58,7 @@ fn another_environment_destination_verifier_or_time_is_refused() {
         .exits(4)
         .says("expected https://acme.example/promote");
 
-    let scene = Scene::new();
+    let scene = PromotedImage::new();
     // The fixed clock of the tests is long past.
     scene.sign(&["--valid-for=1h"]).exits(0);
     deploy(&scene, &[&scene.trust("prod")])
@@ -78,7 +78,7 @@ fn another_environment_destination_verifier_or_time_is_refused() {
 
 #[test]
 fn a_statement_about_another_place_or_with_one_other_bit_is_refused() {
-    let scene = Scene::new();
+    let scene = PromotedImage::new();
     scene.sign(&[]).exits(0);
     // The whole repository under another name: the statement is about the first.
     let elsewhere = format!("{}/acme/copy", scene.production.address());
@@ -155,7 +155,7 @@ fn a_statement_about_another_place_or_with_one_other_bit_is_refused() {
 
 #[test]
 fn the_promotion_to_one_environment_is_the_ticket_of_the_next() {
-    let scene = Scene::new();
+    let scene = PromotedImage::new();
     let dir = Workdir::new();
     let key = format!("--public-key={}", scene.universe.public_key().display());
     let image = format!("--image={}", scene.image());

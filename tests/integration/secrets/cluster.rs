@@ -17,13 +17,13 @@ use crate::{
 const OWN: [&str; 2] = ["account", "kubeconfig"];
 
 /// A tenant whose registry is reached over a wire that keeps what was sent.
-struct World {
+struct ClusterLogin {
     tenant: Tenant,
     wire: Wire,
     login: [String; 1],
 }
 
-impl World {
+impl ClusterLogin {
     fn new(login: &str) -> Self {
         let tenant = Tenant::new();
         let wire = Wire::to(&tenant.registry.address());
@@ -119,14 +119,14 @@ impl World {
 
 #[test]
 fn the_token_of_a_service_account_goes_to_its_cluster_alone() {
-    let world = World::new("--service-account=account");
+    let world = ClusterLogin::new("--service-account=account");
     world.release();
     world.check();
 }
 
 #[test]
 fn the_token_of_a_kubeconfig_goes_to_its_cluster_alone() {
-    let world = World::new("--kubeconfig=kubeconfig");
+    let world = ClusterLogin::new("--kubeconfig=kubeconfig");
     world.release();
     world.check();
 }

@@ -4,7 +4,7 @@
 use lab::{registry::Effect, universe::STAGING};
 use serde_json::json;
 
-use super::{CONFIG, FACTS, Fact, Front, MANIFEST, Scene, every_fact};
+use super::{CONFIG, FACTS, Fact, FactImage, Front, MANIFEST, every_fact};
 
 /// Faults of the network and of rights with the code that each has for a fact.
 fn faults(fact: &Fact) -> Vec<(Effect, i32)> {
@@ -90,7 +90,7 @@ fn a_closed_port_is_a_remote_that_failed_where_a_rule_looks() {
         "attestation",
     ] {
         let fact = named(name);
-        let scene = Scene::new(fact);
+        let scene = FactImage::new(fact);
         let source = scene.dir.read("rules/a.rego");
         let address = scene.universe.registry.address();
         // No server listens at a port of the reserved range.
@@ -102,7 +102,7 @@ fn a_closed_port_is_a_remote_that_failed_where_a_rule_looks() {
 }
 
 /// Asserts under every front that the remote failed, and that it does not matter unless a rule looks.
-fn fails_where_a_rule_looks(scene: &Scene, name: &str) {
+fn fails_where_a_rule_looks(scene: &FactImage, name: &str) {
     for front in [Front::VerifyEc, Front::Compat, Front::Ec] {
         let code = if front == Front::Ec { 1 } else { 5 };
         let run = scene.run(front, "looks.yaml");
@@ -116,7 +116,7 @@ fn fails_where_a_rule_looks(scene: &Scene, name: &str) {
 #[test]
 fn a_parent_behind_a_closed_port_is_a_remote_that_failed_where_a_rule_looks() {
     for fact in FACTS.iter().filter(|fact| fact.name.starts_with("parent")) {
-        let mut scene = Scene::new(fact);
+        let mut scene = FactImage::new(fact);
         let registry = &scene.universe.registry;
         let config = b"{\"config\": {}}";
         let digest = registry.put_blob(STAGING, config);

@@ -7,12 +7,12 @@ use lab::{
 };
 use serde_json::{Value, json};
 
-use super::{CONFIG, FACTS, Front, INDEX, LAYER, MANIFEST, Scene, tar};
+use super::{CONFIG, FACTS, FactImage, Front, INDEX, LAYER, MANIFEST, tar};
 
 #[test]
 fn a_configuration_that_is_not_understood_is_refused_where_a_rule_looks() {
     let fact = &FACTS[0];
-    let scene = Scene::new(fact);
+    let scene = FactImage::new(fact);
     let registry = &scene.universe.registry;
     for config in [
         "[]",
@@ -45,7 +45,7 @@ fn a_configuration_that_is_not_understood_is_refused_where_a_rule_looks() {
 }
 
 /// An image whose layer is described so; nothing but the operator's files refers to it.
-fn with_layer(scene: &Scene, layer: &Value) -> Image {
+fn with_layer(scene: &FactImage, layer: &Value) -> Image {
     let registry = &scene.universe.registry;
     let label = "operators.operatorframework.io.bundle.manifests.v1";
     let config = json!({"config": {"Labels": {label: "manifests/"}}}).to_string();
@@ -60,7 +60,7 @@ fn with_layer(scene: &Scene, layer: &Value) -> Image {
 #[test]
 fn a_layer_of_unknown_compression_cut_damaged_or_over_the_limit_is_refused_where_a_rule_looks() {
     let fact = FACTS.iter().find(|fact| fact.name == "files").unwrap();
-    let mut scene = Scene::new(fact);
+    let mut scene = FactImage::new(fact);
     let good = tar("manifests/csv.yaml", b"kind: Good\n");
     let xz = [&b"\xfd7zXZ\0"[..], &[7; 600]].concat();
     let bzip = [&b"BZh91AY&SY"[..], &[7; 600]].concat();
@@ -98,7 +98,7 @@ fn a_layer_of_unknown_compression_cut_damaged_or_over_the_limit_is_refused_where
 fn a_list_of_referrers_that_is_not_understood_is_a_registry_that_failed_and_a_long_one_is_refused()
 {
     let fact = FACTS.iter().find(|fact| fact.name == "referrers").unwrap();
-    let scene = Scene::new(fact);
+    let scene = FactImage::new(fact);
     let list = |count: usize| {
         let entry =
             |at: usize| json!({"mediaType": "t", "digest": format!("sha256:{at:064x}"), "size": 2});
@@ -137,7 +137,7 @@ fn a_blob_or_manifest_that_is_not_understood_or_over_a_limit_is_refused_where_a_
         ("large", b""),
     ] {
         let fact = named(if name == "large" { "blob" } else { name });
-        let mut scene = Scene::new(fact);
+        let mut scene = FactImage::new(fact);
         let registry = &scene.universe.registry;
         let reference = match name {
             "large" => registry.put_zeros(STAGING, (128 << 20) + 1),

@@ -1,17 +1,17 @@
 //! Configurations: sources, rule data, criteria, and those that are refused.
 
-use super::{DENY_ALL, Scene};
+use super::{DENY_ALL, attested_release};
 
 #[test]
 fn an_excluded_rule_is_named_as_an_exception() {
-    let scene = Scene::vouched();
+    let scene = attested_release();
     scene.dir.write("rules/deny.rego", DENY_ALL);
     scene.dir.write(
         "policy.yaml",
         "sources:\n- policy: [./rules]\n  config: {exclude: [main.never]}\n",
     );
     scene
-        .verify(&["--policy", "policy.yaml"])
+        .verify_images(&["--policy", "policy.yaml"])
         .exits(2)
         .says("no rule of the policy returned a result");
     scene.dir.write(
@@ -25,7 +25,7 @@ import rego.v1
 deny contains {"code": "other.r", "msg": "no"} if input.absent
 "#,
     );
-    scene.verify(&["--policy", "policy.yaml"]).exits(0);
+    scene.verify_images(&["--policy", "policy.yaml"]).exits(0);
     assert_eq!(
         scene.verified()["components"][0]["exceptions"][0],
         "main.never"
@@ -34,8 +34,8 @@ deny contains {"code": "other.r", "msg": "no"} if input.absent
 
 #[test]
 fn configurations_that_cannot_be_used_verify_nothing() {
-    let scene = Scene::vouched();
-    scene.verify(&[]).exits(0);
+    let scene = attested_release();
+    scene.verify_images(&[]).exits(0);
     scene
         .dir
         .write("broken/a.rego", "package a\ndeny contains {\n");
@@ -123,7 +123,10 @@ y := x if walk(input, [_, x])
         ("http://policy.example/p", "insecure source"),
     ] {
         let code = if policy == "./absent" { 3 } else { 2 };
-        scene.verify(&["--policy", policy]).exits(code).says(said);
+        scene
+            .verify_images(&["--policy", policy])
+            .exits(code)
+            .says(said);
         assert!(
             !scene.dir.exists("verified.json"),
             "{policy} left an old verdict"
@@ -133,13 +136,13 @@ y := x if walk(input, [_, x])
 
 #[test]
 fn an_archive_is_no_policy() {
-    let scene = Scene::vouched();
+    let scene = attested_release();
     scene.dir.write("rules.tar.gz", "x");
     scene
         .dir
         .write("policy.yaml", "sources: [{policy: [./rules.tar.gz]}]");
     scene
-        .verify(&["--policy", "policy.yaml"])
+        .verify_images(&["--policy", "policy.yaml"])
         .exits(2)
         .says("policy source ./rules.tar.gz is an archive");
     assert!(!scene.dir.exists("verified.json"));
@@ -147,7 +150,7 @@ fn an_archive_is_no_policy() {
 
 #[test]
 fn a_configuration_comes_from_a_web_server_that_is_known() {
-    let scene = Scene::vouched();
+    let scene = attested_release();
     scene.dir.write("rules/deny.rego", DENY_ALL);
     let tls = lab::tls::Tls::private_authority().unwrap();
     scene.dir.write("ca.pem", &tls.trusted_pem);
@@ -163,7 +166,7 @@ fn a_configuration_comes_from_a_web_server_that_is_known() {
     };
     let local = served("sources: [{policy: [./rules]}]\n");
     scene
-        .verify(&["--policy", &local, "--ca-file", "ca.pem"])
+        .verify_images(&["--policy", &local, "--ca-file", "ca.pem"])
         .exits(2)
         .says("a local path is taken only from a configuration that is a local file");
     let repository = scene.universe.policy_url();
@@ -189,8 +192,8 @@ fn a_configuration_comes_from_a_web_server_that_is_known() {
         "--git-credentials-dir",
         elsewhere,
     ];
-    scene.verify(&flags).exits(2).says("name no host");
-    let run = scene.verify(&[
+    scene.verify_images(&flags).exits(2).says("name no host");
+    let run = scene.verify_images(&[
         "--policy",
         &url,
         "--ca-file",
@@ -199,17 +202,20 @@ fn a_configuration_comes_from_a_web_server_that_is_known() {
         credentials,
     ]);
     assert!([0, 4].contains(&run.code), "{}", run.stderr);
-    scene.verify(&["--policy", &url]).exits(2).says(&address);
+    scene
+        .verify_images(&["--policy", &url])
+        .exits(2)
+        .says(&address);
     let other = url.replace("acme/config", "acme/other");
     scene
-        .verify(&["--policy", &other, "--ca-file", "ca.pem"])
+        .verify_images(&["--policy", &other, "--ca-file", "ca.pem"])
         .exits(3)
         .says("does not exist");
 }
 
 #[test]
 fn compat_and_the_filter_type_change_which_rules_count() {
-    let scene = Scene::vouched();
+    let scene = attested_release();
     let shared = r#"package main
 import rego.v1
 # METADATA
@@ -222,23 +228,25 @@ warn contains {"code": "main.r", "msg": "hm"}
 "#;
     scene.dir.write("policy/a.rego", shared);
     scene
-        .verify(&["--policy", "policy"])
+        .verify_images(&["--policy", "policy"])
         .exits(4)
         .says("main.r");
     // Upstream makes warnings of all results whose code a warning has too.
-    scene.verify(&["--policy", "policy", "--compat"]).exits(0);
+    scene
+        .verify_images(&["--policy", "policy", "--compat"])
+        .exits(0);
     let config = |intention: &str| {
         format!("sources: [{{policy: [./policy], ruleData: {{pipeline_intention: {intention}}}}}]")
     };
     scene.dir.write("release.yaml", config("release"));
     scene
-        .verify(&["--policy", "release.yaml", "--filter-type", "ec-policy"])
+        .verify_images(&["--policy", "release.yaml", "--filter-type", "ec-policy"])
         .exits(4);
 }
 
 #[test]
 fn rule_data_is_text_and_not_a_file() {
-    let scene = Scene::vouched();
+    let scene = attested_release();
     scene.dir.write(
         "policy/a.rego",
         r#"package main
@@ -252,33 +260,33 @@ deny contains {"code": "main.r", "msg": data.rule_data__configuration__.said}
     );
     scene.dir.write("said.yaml", "from a file");
     scene
-        .verify(&["--policy", "policy", "--extra-rule-data", "said=itself"])
+        .verify_images(&["--policy", "policy", "--extra-rule-data", "said=itself"])
         .exits(4)
         .says("main.r: itself");
     scene
-        .verify(&["--policy", "policy", "--extra-rule-data", "said=said.yaml"])
+        .verify_images(&["--policy", "policy", "--extra-rule-data", "said=said.yaml"])
         .exits(2)
         .says("is a local path, which only ec reads");
     scene
-        .verify(&["--policy", "policy", "--extra-rule-data", "said"])
+        .verify_images(&["--policy", "policy", "--extra-rule-data", "said"])
         .exits(2)
         .says("incorrect syntax for --extra-rule-data 0");
 }
 
 #[test]
 fn a_name_that_is_no_file_is_looked_for_in_the_cluster() {
-    let scene = Scene::vouched();
+    let scene = attested_release();
     scene
-        .verify(&["--policy", "team/policy"])
+        .verify_images(&["--policy", "team/policy"])
         .exits(3)
         .says("policy \"team/policy\" is not an existing file or directory");
     scene.dir.write("team/policies/a.rego", DENY_ALL);
     scene
-        .verify(&["--policy", "team/policie"])
+        .verify_images(&["--policy", "team/policie"])
         .exits(3)
         .says("did you mean team/policies?");
     scene
-        .verify(&["--policy", "k8s://team/policy"])
+        .verify_images(&["--policy", "k8s://team/policy"])
         .exits(2)
         .says("policy \"k8s://team/policy\" is not a file");
 }

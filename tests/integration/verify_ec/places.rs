@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Scene;
+use super::attested_release;
 
 const RULES: &str = "package main
 
@@ -23,14 +23,14 @@ warn contains \"perhaps\" if {
 
 #[test]
 fn a_violation_names_the_file_and_line_of_its_rule() {
-    let scene = Scene::vouched();
+    let scene = attested_release();
     scene.dir.write("rules/a.rego", RULES);
     let outputs = ["text=o.txt", "json=o.json", "yaml=o.yaml", "html=o.html"];
     let mut flags = vec!["--policy", "rules"];
     for output in &outputs {
         flags.extend(["--output", output]);
     }
-    scene.verify(&flags).exits(4);
+    scene.verify_images(&flags).exits(4);
     let places = [
         ("violations", "rules/a.rego", 7),
         ("warnings", "rules/a.rego", 13),
@@ -57,7 +57,13 @@ fn a_violation_names_the_file_and_line_of_its_rule() {
     let list = scene.dir.promote(&["policy", "list", "rules"]).exits(0);
     assert_eq!(
         list.stdout,
-        "main.denies (deny)\n  Denies\n  rules/a.rego:7\nmain.warns (warn)\n  Warns\n  rules/a.rego:13\n"
+        r"main.denies (deny)
+  Denies
+  rules/a.rego:7
+main.warns (warn)
+  Warns
+  rules/a.rego:13
+"
     );
     let list = scene
         .dir
@@ -111,7 +117,18 @@ const REFUSED: [(&str, &str); 12] = [
         "rego_type_error",
     ),
     (
-        "package a\n\n# METADATA\n# custom:\n#   short_name: s\ndeny contains \"x\" if input.y\n\n# METADATA\n# custom:\n#   short_name: s\ndeny contains \"y\" if input.y\n",
+        r#"package a
+
+# METADATA
+# custom:
+#   short_name: s
+deny contains "x" if input.y
+
+# METADATA
+# custom:
+#   short_name: s
+deny contains "y" if input.y
+"#,
         "code a.s is already used at",
     ),
     (
@@ -122,10 +139,10 @@ const REFUSED: [(&str, &str); 12] = [
 
 #[test]
 fn policy_list_refuses_what_verify_ec_refuses() {
-    let scene = Scene::vouched();
+    let scene = attested_release();
     let run = |text: &str, code: i32| {
         scene.dir.write("rules/a.rego", text);
-        let verify = scene.verify(&["--policy", "rules"]).exits(code);
+        let verify = scene.verify_images(&["--policy", "rules"]).exits(code);
         let list = scene.dir.promote(&["policy", "list", "rules"]).exits(code);
         (verify, list)
     };
@@ -135,7 +152,13 @@ fn policy_list_refuses_what_verify_ec_refuses() {
         list.says(said);
     }
     run(
-        "package a\n\n# METADATA\n# custom:\n#   short_name: s\ndeny contains \"x\" if input.absent\n",
+        r#"package a
+
+# METADATA
+# custom:
+#   short_name: s
+deny contains "x" if input.absent
+"#,
         0,
     );
 }

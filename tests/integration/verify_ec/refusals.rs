@@ -2,17 +2,17 @@
 
 use lab::signer::{self, Key};
 
-use super::{DENY_ALL, Scene};
+use super::{DENY_ALL, attested_release, unsigned_release};
 
 #[test]
 fn refuses_an_image_that_nobody_signed() {
-    let scene = Scene::new();
+    let scene = unsigned_release();
     scene
         .universe
         .attest(&scene.universe.key, &scene.universe.commit)
         .unwrap();
     assert_eq!(
-        scene.codes(),
+        scene.violation_codes(),
         ["builtin.image.signature_check", "image_signature.signed"]
     );
     assert_eq!(scene.verified()["components"][0]["success"], false);
@@ -20,14 +20,17 @@ fn refuses_an_image_that_nobody_signed() {
 
 #[test]
 fn refuses_an_image_without_attestations() {
-    let scene = Scene::new();
+    let scene = unsigned_release();
     scene.universe.sign(&scene.universe.key).unwrap();
-    assert_eq!(scene.codes(), ["builtin.attestation.signature_check"]);
+    assert_eq!(
+        scene.violation_codes(),
+        ["builtin.attestation.signature_check"]
+    );
 }
 
 #[test]
 fn refuses_another_key() {
-    let scene = Scene::new();
+    let scene = unsigned_release();
     let other = Key::generate().unwrap();
     scene.universe.sign(&other).unwrap();
     scene
@@ -38,14 +41,14 @@ fn refuses_another_key() {
         "builtin.attestation.signature_check",
         "builtin.image.signature_check",
     ];
-    let mut codes = scene.codes();
+    let mut codes = scene.violation_codes();
     codes.sort();
     assert_eq!(codes, expected);
 }
 
 #[test]
 fn refuses_the_signature_and_attestation_of_another_image() {
-    let scene = Scene::new();
+    let scene = unsigned_release();
     let universe = &scene.universe;
     let other = signer::push_image(
         &universe.registry,
@@ -65,7 +68,7 @@ fn refuses_the_signature_and_attestation_of_another_image() {
     .unwrap();
     signer::steal(&universe.registry, "sig", &other, &universe.image).unwrap();
     signer::steal(&universe.registry, "att", &other, &universe.image).unwrap();
-    let mut codes = scene.codes();
+    let mut codes = scene.violation_codes();
     codes.sort();
     assert_eq!(
         codes,
@@ -78,7 +81,7 @@ fn refuses_the_signature_and_attestation_of_another_image() {
 
 #[test]
 fn refuses_provenance_of_another_commit() {
-    let scene = Scene::new();
+    let scene = unsigned_release();
     scene.universe.sign(&scene.universe.key).unwrap();
     scene
         .universe
@@ -87,22 +90,25 @@ fn refuses_provenance_of_another_commit() {
             "00000000000000000000000000000000000000aa",
         )
         .unwrap();
-    assert_eq!(scene.codes(), ["source.commit"]);
+    assert_eq!(scene.violation_codes(), ["source.commit"]);
 }
 
 #[test]
 fn demands_the_transparency_log_unless_told_otherwise() {
-    let scene = Scene::vouched();
-    scene.verify(&["--ignore-rekor=false"]).exits(4).says("log");
+    let scene = attested_release();
+    scene
+        .verify_images(&["--ignore-rekor=false"])
+        .exits(4)
+        .says("log");
     assert_eq!(scene.verified()["components"][0]["success"], false);
 }
 
 #[test]
 fn a_list_with_another_digest_is_refused() {
-    let scene = Scene::vouched();
+    let scene = attested_release();
     let wrong = format!("sha256:{}", "0".repeat(64));
     scene
-        .verify(&["--images-digest", &wrong])
+        .verify_images(&["--images-digest", &wrong])
         .exits(4)
         .says("belongs to another run");
     assert!(!scene.dir.exists("verified.json"));
@@ -110,14 +116,14 @@ fn a_list_with_another_digest_is_refused() {
 
 #[test]
 fn strict_false_turns_a_refusal_into_a_success_that_vouches_for_nothing() {
-    let scene = Scene::vouched();
+    let scene = attested_release();
     scene.dir.write("policy/deny.rego", DENY_ALL);
     scene
-        .verify(&["--policy", "policy"])
+        .verify_images(&["--policy", "policy"])
         .exits(4)
         .says("main.never");
     scene
-        .verify(&["--policy", "policy", "--strict=false"])
+        .verify_images(&["--policy", "policy", "--strict=false"])
         .exits(0);
     assert_eq!(scene.verified()["components"][0]["success"], false);
 }

@@ -3,11 +3,11 @@
 use lab::signer::Key;
 use serde_json::Value;
 
-use super::{DENY_ALL, Scene};
+use super::{DENY_ALL, attested_release, unsigned_release};
 
 #[test]
 fn writes_every_format() {
-    let scene = Scene::vouched();
+    let scene = attested_release();
     for (format, part) in [
         ("json", "\"success\":true"),
         ("yaml", "\nsuccess: true"),
@@ -23,7 +23,7 @@ fn writes_every_format() {
         ),
         ("policy-input", "{\"attestations\":[{\"statement\":{"),
     ] {
-        let run = scene.verify(&["--output", format]).exits(0);
+        let run = scene.verify_images(&["--output", format]).exits(0);
         assert!(
             run.stdout.contains(part) && run.stdout.ends_with('\n'),
             "{format}: {}",
@@ -31,16 +31,16 @@ fn writes_every_format() {
         );
     }
     scene
-        .verify(&["--output", "pdf"])
+        .verify_images(&["--output", "pdf"])
         .exits(2)
         .says("not a valid report format");
 }
 
 #[test]
 fn a_saved_input_is_judged_again_without_vouching_for_it() {
-    let scene = Scene::vouched();
+    let scene = attested_release();
     scene
-        .verify(&[
+        .verify_images(&[
             "--output",
             "policy-input=input.json",
             "--output",
@@ -94,7 +94,7 @@ fn a_saved_input_is_judged_again_without_vouching_for_it() {
 
 #[test]
 fn skipped_signature_checks_stand_in_the_report_and_vouch_for_nothing() {
-    let scene = Scene::new();
+    let scene = unsigned_release();
     scene
         .universe
         .attest(&scene.universe.key, &scene.universe.commit)
@@ -111,7 +111,7 @@ deny contains {"code": "main.r", "msg": "no"} if count(input.attestations) == 0
 "#,
     );
     scene
-        .verify(&["--policy", "policy"])
+        .verify_images(&["--policy", "policy"])
         .exits(4)
         .says("builtin.image.signature_check");
     let skip = [
@@ -121,7 +121,11 @@ deny contains {"code": "main.r", "msg": "no"} if count(input.attestations) == 0
         "--output",
         "json",
     ];
-    let run = scene.verify(&skip).exits(0).says("no image passes").stdout;
+    let run = scene
+        .verify_images(&skip)
+        .exits(0)
+        .says("no image passes")
+        .stdout;
     let report: Value = serde_json::from_str(&run).unwrap();
     assert_eq!(report["success"], true);
     assert!(
@@ -140,7 +144,7 @@ deny contains {"code": "main.r", "msg": "no"} if count(input.attestations) == 0
     );
 
     // Attestations by a stranger are read only when their signatures are not checked.
-    let scene = Scene::new();
+    let scene = unsigned_release();
     let other = Key::generate().unwrap();
     scene.universe.sign(&scene.universe.key).unwrap();
     scene
@@ -159,18 +163,18 @@ deny contains {"code": "main.r", "msg": "no"} if count(input.attestations) == 0
 "#,
     );
     scene
-        .verify(&["--policy", "policy"])
+        .verify_images(&["--policy", "policy"])
         .exits(4)
         .says("builtin.attestation.signature_check");
     scene
-        .verify(&["--policy", "policy", "--skip-att-sig-check"])
+        .verify_images(&["--policy", "policy", "--skip-att-sig-check"])
         .exits(0);
     assert_eq!(scene.verified()["components"][0]["success"], false);
 }
 
 #[test]
 fn text_options_of_an_output_count_for_it_alone() {
-    let scene = Scene::vouched();
+    let scene = attested_release();
     scene.dir.write(
         "policy/warn.rego",
         r#"package main
@@ -183,7 +187,7 @@ warn contains {"code": "main.w", "msg": "hm"}
 "#,
     );
     let run = scene
-        .verify(&[
+        .verify_images(&[
             "--policy",
             "policy",
             "--output",
@@ -207,9 +211,9 @@ warn contains {"code": "main.w", "msg": "hm"}
 
 #[test]
 fn with_a_log_file_the_output_of_a_refusal_is_the_report_alone() {
-    let scene = Scene::vouched();
+    let scene = attested_release();
     scene.dir.write("policy/deny.rego", DENY_ALL);
-    let run = scene.verify(&[
+    let run = scene.verify_images(&[
         "--policy",
         "policy",
         "--output",
@@ -228,7 +232,7 @@ fn with_a_log_file_the_output_of_a_refusal_is_the_report_alone() {
     );
     // Without a report to read, the failure is said where it is seen.
     scene
-        .verify(&[
+        .verify_images(&[
             "--policy",
             "./absent",
             "--output",

@@ -7,11 +7,11 @@ use lab::{
 };
 use serde_json::Value;
 
-use super::Scene;
+use super::{Scene, attested_release, unsigned_release};
 
 #[test]
 fn what_rules_ask_of_a_registry_is_asked_once_in_a_run() {
-    let scene = Scene::vouched();
+    let scene = attested_release();
     let image = format!(
         "{}@{}",
         scene.universe.staging(),
@@ -45,7 +45,7 @@ deny contains "c" if ec.oci.parsed_blob("{blob}x")
     scene.universe.registry.forget_requests();
     let list = list.to_string();
     scene
-        .verify(&["--policy", "rules", "--images", &list])
+        .verify_images(&["--policy", "rules", "--images", &list])
         .exits(0);
     let requests = scene.universe.registry.requests();
     let asked = requests
@@ -80,7 +80,7 @@ struct Served {
 
 impl Served {
     fn new(count: usize) -> Self {
-        let scene = Scene::new();
+        let scene = unsigned_release();
         let (universe, sigstore) = (&scene.universe, Sigstore::new().unwrap());
         let (tuf, web) = (
             sigstore::Tuf::new().unwrap(),
@@ -166,7 +166,12 @@ fn what_rules_verify_signatures_with_is_loaded_once_in_a_run() {
     let url = served.web.url();
     let rule = |name: &str, condition: &str| {
         format!(
-            "# METADATA\n# custom:\n#   short_name: {name}\ndeny contains \"{name}\" if {condition}\n\n"
+            r#"# METADATA
+# custom:
+#   short_name: {name}
+deny contains "{name}" if {condition}
+
+"#
         )
     };
     let given =

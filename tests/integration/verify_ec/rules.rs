@@ -3,7 +3,7 @@
 use lab::{signer, universe::STAGING};
 use serde_json::Value;
 
-use super::Scene;
+use super::{attested_release, unsigned_release};
 
 /// A package with a rule that is a success unless it speaks.
 fn silent(body: &str) -> String {
@@ -23,8 +23,8 @@ deny contains "no" if {{
 
 #[test]
 fn a_rule_that_cannot_be_evaluated_leaves_its_component_in_the_report() {
-    let scene = Scene::vouched();
-    let verify = || scene.verify(&["--policy", "rules", "--output=json=report.json"]);
+    let scene = attested_release();
+    let verify = || scene.verify_images(&["--policy", "rules", "--output=json=report.json"]);
     scene.dir.write("rules/a.rego", silent("\tinput.absent"));
     verify().exits(0);
     assert!(scene.dir.exists("verified.json"));
@@ -38,7 +38,7 @@ y := 2 if input.image
     let said = "rule main.deny at rules/a.rego:7 could not be evaluated: ";
     for strict in ["--strict=true", "--strict=false"] {
         let arguments = ["--policy", "rules", "--output=json=report.json", strict];
-        scene.verify(&arguments).exits(2).says(said);
+        scene.verify_images(&arguments).exits(2).says(said);
         assert!(!scene.dir.exists("verified.json"));
         let report: Value = serde_json::from_str(&scene.dir.read("report.json")).unwrap();
         assert_eq!(report["success"], false);
@@ -60,7 +60,7 @@ y := 2 if input.image
 
 #[test]
 fn a_function_that_finds_nothing_is_undefined_and_said() {
-    let scene = Scene::vouched();
+    let scene = attested_release();
     // Nothing else names it, and it is in another repository.
     let address = scene.universe.registry.address();
     let absent = format!("{address}/elsewhere@sha256:{}", "0".repeat(64));
@@ -78,7 +78,7 @@ fn a_function_that_finds_nothing_is_undefined_and_said() {
         scene
             .dir
             .write("rules/a.rego", silent(&format!("\t{call}")));
-        let run = scene.verify(&["--policy", "rules"]).exits(code);
+        let run = scene.verify_images(&["--policy", "rules"]).exits(code);
         if call.contains("ec.oci") {
             run.says("registry lookup by a policy rule")
                 .says("ec.oci.image_manifest");
@@ -88,13 +88,13 @@ fn a_function_that_finds_nothing_is_undefined_and_said() {
 
 #[test]
 fn one_image_under_two_names_is_two_components() {
-    let scene = Scene::vouched();
+    let scene = attested_release();
     let mut list: Value = serde_json::from_str(&scene.dir.read("images.json")).unwrap();
     let mut second = list["components"][0].clone();
     second["name"] = "worker".into();
     list["components"].as_array_mut().unwrap().push(second);
     scene.dir.write("images.json", list.to_string());
-    let run = scene.verify(&["--output", "json"]).exits(0);
+    let run = scene.verify_images(&["--output", "json"]).exits(0);
     let report: Value = serde_json::from_str(&run.stdout).unwrap();
     let verified = scene.verified();
     for document in [&report, &verified] {
@@ -115,7 +115,7 @@ fn one_image_under_two_names_is_two_components() {
 
 #[test]
 fn the_bundle_of_an_operator_shows_its_manifests_to_the_rules() {
-    let scene = Scene::new();
+    let scene = unsigned_release();
     let universe = &scene.universe;
     let layer = universe
         .registry
@@ -154,12 +154,12 @@ deny contains "no CSV" if not input.image.files["manifests/csv.yaml"].kind == "C
     scene.dir.write("rules/a.rego", rule);
     let image = format!("{}@{}", universe.staging(), bundle.digest);
     scene
-        .verify(&["--policy", "rules", "--image", &image])
+        .verify_images(&["--policy", "rules", "--image", &image])
         .exits(0);
     let plain = format!("{}@{}", universe.staging(), universe.image.digest);
     universe.sign_and_attest().unwrap();
     scene
-        .verify(&["--policy", "rules", "--image", &plain])
+        .verify_images(&["--policy", "rules", "--image", &plain])
         .exits(4)
         .says("no CSV");
 }
@@ -180,13 +180,13 @@ fn tar(path: &str, content: &str) -> Vec<u8> {
 
 #[test]
 fn a_past_effective_time_has_to_be_allowed() {
-    let scene = Scene::vouched();
+    let scene = attested_release();
     scene
-        .verify(&["--effective-time", "2020-01-01"])
+        .verify_images(&["--effective-time", "2020-01-01"])
         .exits(2)
         .says("is in the past");
     scene
-        .verify(&[
+        .verify_images(&[
             "--effective-time",
             "2020-01-01",
             "--allow-past-effective-time",
@@ -197,9 +197,9 @@ fn a_past_effective_time_has_to_be_allowed() {
 
 #[test]
 fn rules_are_judged_for_the_time_of_the_build_when_asked() {
-    let scene = Scene::vouched();
+    let scene = attested_release();
     let run = scene
-        .verify(&["--effective-time", "attestation", "--output", "attestation"])
+        .verify_images(&["--effective-time", "attestation", "--output", "attestation"])
         .exits(0);
     let finished: Vec<String> = run
         .stdout

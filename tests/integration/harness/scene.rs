@@ -1,0 +1,58 @@
+//! An image with signatures and attestations, and a directory in which `promote` verifies it.
+
+use lab::universe::Universe;
+use serde_json::Value;
+
+use super::{Run, Workdir};
+
+/// Servers with one image, and a directory with the build system's `cosign.pub`.
+pub(crate) struct Scene {
+    pub(crate) universe: Universe,
+    pub(crate) dir: Workdir,
+}
+
+impl Scene {
+    /// Starts with an image that has neither signatures nor attestations.
+    pub(crate) fn unsigned() -> Self {
+        let (universe, dir) = (Universe::new().unwrap(), Workdir::new());
+        dir.write("cosign.pub", universe.key.public_pem());
+        Self { universe, dir }
+    }
+
+    /// Starts with an image that the build system has signed, without attestations.
+    pub(crate) fn signed() -> Self {
+        let scene = Self::unsigned();
+        scene.universe.sign(&scene.universe.key).unwrap();
+        scene
+    }
+
+    /// Starts with an image that the build system has signed and attested.
+    pub(crate) fn attested() -> Self {
+        let scene = Self::unsigned();
+        scene.universe.sign_and_attest().unwrap();
+        scene
+    }
+
+    /// Adds a file to the directory: a rule, its data or a configuration.
+    pub(crate) fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        self.dir.write(name, content);
+        self
+    }
+
+    /// Returns the image's reference by digest.
+    pub(crate) fn image(&self) -> String {
+        format!("{}@{}", self.universe.staging(), self.universe.image.digest)
+    }
+
+    /// Runs a verifying command over the image with a policy and the build system's key.
+    pub(crate) fn judge(&self, command: &[&str], policy: &str, more: &[&str]) -> Run {
+        let image = self.image();
+        let own = ["--image", &image, "--policy", policy];
+        let trust = ["--public-key=cosign.pub", "--ignore-rekor"];
+        self.dir.promote(&[command, &own, &trust, more].concat())
+    }
+
+    pub(crate) fn verified(&self) -> Value {
+        serde_json::from_str(&self.dir.read("verified.json")).unwrap()
+    }
+}
