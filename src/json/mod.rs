@@ -19,6 +19,8 @@ mod shape;
 pub(crate) mod tests;
 mod value;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -132,4 +134,16 @@ where
     T: Default + Deserialize<'de>,
 {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Decodes a map of texts. `null` is the empty map, and as a value the empty text, as in Go.
+pub(crate) fn nullable_texts<'de, D>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let texts: BTreeMap<String, Option<String>> = nullable(deserializer)?;
+    let texts = texts.into_iter();
+    Ok(texts
+        .map(|(name, text)| (name, text.unwrap_or_default()))
+        .collect())
 }

@@ -42,7 +42,7 @@ pub(crate) struct Descriptor {
     /// Free text for machines; nothing signs it.
     #[serde(
         default,
-        deserialize_with = "json::nullable",
+        deserialize_with = "json::nullable_texts",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub(crate) annotations: BTreeMap<String, String>,
@@ -108,7 +108,7 @@ pub(crate) struct ImageManifest {
     /// Free text for machines; nothing signs it.
     #[serde(
         default,
-        deserialize_with = "json::nullable",
+        deserialize_with = "json::nullable_texts",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub(crate) annotations: BTreeMap<String, String>,
@@ -159,7 +159,7 @@ pub(crate) struct Index {
     /// Free text for machines; nothing signs it.
     #[serde(
         default,
-        deserialize_with = "json::nullable",
+        deserialize_with = "json::nullable_texts",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub(crate) annotations: BTreeMap<String, String>,
@@ -408,6 +408,18 @@ mod tests {
             panic!("it is an image");
         };
         assert!(image.layers.is_empty() && image.annotations.is_empty());
+        let text = text.replace(
+            "\"annotations\":null",
+            r#""annotations":{"a":null,"b":"c"}"#,
+        );
+        let Content::Image(image) = manifest("", &text.replace("DIGEST", DIGEST))
+            .content()
+            .unwrap()
+        else {
+            panic!("it is an image");
+        };
+        let annotations = [("a", ""), ("b", "c")].map(|(name, text)| (name.into(), text.into()));
+        assert_eq!(image.annotations, annotations.into());
         let index = manifest("", r#"{"schemaVersion":2,"manifests":null}"#);
         assert!(
             matches!(index.content().unwrap(), Content::Index(index) if index.manifests.is_empty())

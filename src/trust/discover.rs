@@ -252,7 +252,9 @@ fn referrer(found: &mut Layers, image: &DigestReference, digest: Digest, manifes
     let origin = format!("referrer {digest}");
     let layers = manifest.layers.len();
     let is_candidate = |layer: &Descriptor| Container::of(&layer.media_type);
-    let Some(container) = manifest.layers.iter().find_map(is_candidate) else {
+    let candidate = manifest.layers.iter().find_map(is_candidate);
+    let declared = manifest.artifact_type.as_deref().and_then(Container::of);
+    let Some(container) = candidate.or(declared) else {
         return;
     };
     let mut reject = |reason| {
@@ -279,6 +281,12 @@ fn referrer(found: &mut Layers, image: &DigestReference, digest: Digest, manifes
     }
     if container == Container::Bundle && layers != 1 {
         return reject(Reason::Layers { found: layers });
+    }
+    if candidate.is_none() {
+        return reject(Reason::Malformed {
+            what: "manifest",
+            reason: "it is declared as evidence, but none of its layers is".to_owned(),
+        });
     }
     for layer in manifest.layers {
         if let Some(container) = is_candidate(&layer) {

@@ -11,6 +11,8 @@ use crate::harness::{Run, Workdir};
 
 const REPOSITORY: &str = "staging/app";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+/// The digest of no bytes.
+const EMPTY: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 struct SignedImage {
     registry: Server,
@@ -115,6 +117,29 @@ fn a_bundle_whose_blob_is_gone() {
     let blob = document["layers"][0]["digest"].as_str().unwrap();
     scene.registry.delete_blob(REPOSITORY, blob);
     scene.passes(blob);
+}
+
+#[test]
+fn a_bundle_without_a_layer_or_with_a_layer_of_another_kind() {
+    let media_type = "application/vnd.dev.sigstore.bundle.v0.3+json";
+    let odd = json!([{"mediaType": "text/plain", "digest": EMPTY, "size": 0}]);
+    for (layers, reason) in [(json!([]), "has 0 layers"), (odd, "none of its layers")] {
+        let scene = SignedImage::new(true);
+        let kind = "text/plain";
+        let good = signer::push_referrer(&scene.registry, &scene.image, kind, b"").unwrap();
+        let document = scene.registry.manifest(REPOSITORY, &good.digest).unwrap();
+        let mut document: Value = serde_json::from_slice(&document).unwrap();
+        document["artifactType"] = json!(media_type);
+        document["layers"] = layers;
+        let bytes = document.to_string();
+        scene
+            .registry
+            .put_manifest(REPOSITORY, None, MANIFEST, bytes.as_bytes());
+        let verified = scene.verify().exits(0);
+        assert!(verified.stdout.contains(reason), "{}", verified.stdout);
+        let to = Server::start(Options::default()).unwrap();
+        scene.copy(&to).exits(0);
+    }
 }
 
 #[test]
