@@ -15,13 +15,14 @@ pub(crate) struct Metadata(Vec<(String, Value)>);
 
 impl Metadata {
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
-        let at = self.position(name).ok()?;
-        self.0.get(at).map(|(_, value)| value)
+        let member = self.0.iter().find(|(own, _)| own == name);
+        member.map(|(_, value)| value)
     }
 
     /// Adds a member, or replaces the one of that name.
     pub(crate) fn insert(&mut self, name: String, value: Value) {
-        match self.position(&name) {
+        let place = self.0.binary_search_by(|(own, _)| own.cmp(&name));
+        match place {
             Ok(at) => {
                 if let Some(member) = self.0.get_mut(at) {
                     member.1 = value;
@@ -35,7 +36,7 @@ impl Metadata {
     }
 
     pub(crate) fn remove(&mut self, name: &str) -> Option<Value> {
-        let at = self.position(name).ok()?;
+        let at = self.0.iter().position(|(own, _)| own == name)?;
         Some(self.0.remove(at).1)
     }
 
@@ -45,10 +46,6 @@ impl Metadata {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-
-    fn position(&self, name: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|(own, _)| own.as_str().cmp(name))
     }
 }
 
