@@ -401,25 +401,16 @@ mod tests {
     #[test]
     fn null_is_absent() {
         let text = r#"{"schemaVersion":2,"config":{"mediaType":"t","digest":"DIGEST","size":0,"urls":null},"layers":null,"annotations":null,"subject":null}"#;
-        let Content::Image(image) = manifest("", &text.replace("DIGEST", DIGEST))
-            .content()
-            .unwrap()
-        else {
-            panic!("it is an image");
+        let image = |text: &str| match manifest("", &text.replace("DIGEST", DIGEST)).content() {
+            Ok(Content::Image(image)) => image,
+            other => panic!("it is an image: {other:?}"),
         };
-        assert!(image.layers.is_empty() && image.annotations.is_empty());
-        let text = text.replace(
-            "\"annotations\":null",
-            r#""annotations":{"a":null,"b":"c"}"#,
-        );
-        let Content::Image(image) = manifest("", &text.replace("DIGEST", DIGEST))
-            .content()
-            .unwrap()
-        else {
-            panic!("it is an image");
-        };
+        let empty = image(text);
+        assert!(empty.layers.is_empty() && empty.annotations.is_empty());
+        let annotated = r#""annotations":{"a":null,"b":"c"}"#;
+        let annotated = image(&text.replace(r#""annotations":null"#, annotated));
         let annotations = [("a", ""), ("b", "c")].map(|(name, text)| (name.into(), text.into()));
-        assert_eq!(image.annotations, annotations.into());
+        assert_eq!(annotated.annotations, annotations.into());
         let index = manifest("", r#"{"schemaVersion":2,"manifests":null}"#);
         assert!(
             matches!(index.content().unwrap(), Content::Index(index) if index.manifests.is_empty())
