@@ -10,7 +10,10 @@ use lab::{
 };
 use serde_json::Value;
 
-use crate::{docs::root, harness::Workdir};
+use crate::{
+    docs::root,
+    harness::{Workdir, deployment_patch},
+};
 
 const PROMOTE: &str = env!("CARGO_BIN_EXE_promote");
 
@@ -77,18 +80,7 @@ fn a_pull_request_is_verified_by_what_it_changes() {
     let universe = Universe::new().unwrap();
     universe.sign_and_attest().unwrap();
     let image = format!("{}@{}", universe.staging(), universe.image.digest);
-    let patch = |image: &str| {
-        format!(
-            r"spec:
-  template:
-    spec:
-      containers:
-        - name: web
-          image: {image}
-"
-        )
-    };
-    let placeholder = patch("quay.io/redhat-tssc/task-runner:1");
+    let placeholder = deployment_patch("quay.io/redhat-tssc/task-runner:1");
     let overlay =
         |environment: &str| format!("components/web/overlays/{environment}/deployment-patch.yaml");
     let (stage, prod, development) = (overlay("stage"), overlay("prod"), overlay("development"));
@@ -100,7 +92,7 @@ fn a_pull_request_is_verified_by_what_it_changes() {
         (prod.as_str(), placeholder.as_str()),
     ];
     gitops.commit("main", "start", &base).unwrap();
-    let changed = patch(&image);
+    let changed = deployment_patch(&image);
     let mut head = base;
     head[2].1 = &changed;
     let commit = gitops.commit("change", "stage v1.0", &head).unwrap();

@@ -32,7 +32,7 @@ impl LegacyEc {
         Self { universe, dir }
     }
 
-    fn vouched() -> Self {
+    fn attested() -> Self {
         let scene = Self::new();
         scene.universe.sign_and_attest().unwrap();
         scene
@@ -71,7 +71,7 @@ fn json(text: &str) -> Value {
 
 #[test]
 fn a_good_image_passes_with_upstreams_report() {
-    let scene = LegacyEc::vouched();
+    let scene = LegacyEc::attested();
     let run = scene.validate("good.yaml", &["--output", "json,appstudio=test.json"]);
     let run = run.exits(0);
     let report = json(&run.stdout);
@@ -114,7 +114,7 @@ fn a_good_image_passes_with_upstreams_report() {
 
 #[test]
 fn a_refusal_is_one_line_and_exit_1() {
-    let scene = LegacyEc::vouched();
+    let scene = LegacyEc::attested();
     let run = scene.validate("bad.yaml", &["--quiet"]).exits(1);
     assert_eq!(run.stderr, "Error: success criteria not met\n");
     assert!(
@@ -222,7 +222,7 @@ fn skipped_checks_leave_no_result_and_are_said() {
 
 #[test]
 fn a_snapshot_is_read_and_merged_as_upstream_does() {
-    let scene = LegacyEc::vouched();
+    let scene = LegacyEc::attested();
     let other = signer::push_image(&scene.universe.registry, "acme/other", "o", "o", 1).unwrap();
     signer::sign(&scene.universe.registry, &other, &scene.universe.key).unwrap();
     let statements = scene.universe.statements(&other, &scene.universe.commit);
@@ -318,7 +318,7 @@ fn what_is_refused_although_it_passes_upstream_is_said() {
 
 #[test]
 fn an_index_that_passes_upstream_unread_is_said() {
-    let scene = LegacyEc::vouched();
+    let scene = LegacyEc::attested();
     let registry = &scene.universe.registry;
     let push = |tag: &str, child: &signer::Image| {
         let children = [child.descriptor()];
@@ -343,7 +343,7 @@ fn an_index_that_passes_upstream_unread_is_said() {
 
 #[test]
 fn messages_about_wrong_input_are_upstreams() {
-    let scene = LegacyEc::vouched();
+    let scene = LegacyEc::attested();
     let said = |run: Run| run.exits(1).stderr;
     assert_eq!(
         said(scene.ec(&["validate", "image", "-p", "good.yaml", "-k", "cosign.pub"])),
@@ -410,7 +410,7 @@ fn messages_about_wrong_input_are_upstreams() {
 
 #[test]
 fn an_error_of_a_component_leaves_no_report() {
-    let scene = LegacyEc::vouched();
+    let scene = LegacyEc::attested();
     scene.dir.write("broken/a.rego", "package main\nimport rego.v1\n# METADATA\n# title: t\n# custom:\n#   short_name: r\ndeny contains {\"code\": \"main.r\"}\n");
     scene
         .dir
@@ -427,7 +427,7 @@ fn an_error_of_a_component_leaves_no_report() {
 
 #[test]
 fn the_log_goes_where_it_is_told() {
-    let scene = LegacyEc::vouched();
+    let scene = LegacyEc::attested();
     let run = scene
         .validate("good.yaml", &["--logfile", "ec.log", "--verbose"])
         .exits(0);
@@ -483,7 +483,7 @@ fn policies_are_checked_and_inspected() {
 
 #[test]
 fn the_version_is_that_of_reports() {
-    let scene = LegacyEc::vouched();
+    let scene = LegacyEc::attested();
     let version = json(&scene.ec(&["version", "--json"]).exits(0).stdout)["Version"].clone();
     let short = scene.ec(&["version", "-s"]).exits(0).stdout;
     assert_eq!(version, short.as_str());

@@ -8,10 +8,8 @@ use std::{
     process::{Command, Output},
 };
 
-use lab::universe::Universe;
-
 mod scene;
-pub(crate) use scene::Scene;
+pub(crate) use scene::{ATTESTED_RULE, LABEL_RULE, Scene, deployment_patch};
 
 /// A time by which things are judged, for runs whose files must be the same byte for byte.
 pub(crate) const EFFECTIVE_TIME: &str = "2031-01-02T03:04:05Z";
@@ -19,15 +17,6 @@ pub(crate) const EFFECTIVE_TIME: &str = "2031-01-02T03:04:05Z";
 /// A directory of one test in which `promote` runs.
 pub(crate) struct Workdir {
     dir: tempfile::TempDir,
-}
-
-/// Returns a signed and attested image, and a directory with the signer's `cosign.pub`.
-pub(crate) fn vouched() -> (Universe, Workdir) {
-    let universe = Universe::new().unwrap();
-    universe.sign_and_attest().unwrap();
-    let dir = Workdir::new();
-    dir.write("cosign.pub", universe.key.public_pem());
-    (universe, dir)
 }
 
 /// The exit code and the two streams of a run.

@@ -14,7 +14,7 @@ use lab::{
 };
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{Workdir, vouched};
+use crate::harness::{Scene, Workdir};
 
 /// How long a run may take to end; most of it is for a busy machine.
 const SOON: Duration = Duration::from_secs(20);
@@ -81,7 +81,7 @@ fn interrupt_a_copy(signal: Signal) {
 
 #[test]
 fn parsing_of_a_policy_that_is_interrupted_leaves_nothing_behind() {
-    let (universe, dir) = vouched();
+    let Scene { universe, dir } = Scene::attested();
     fs::create_dir(dir.path("temporary")).unwrap();
     let mut policy = "package main\n\nimport rego.v1\n".to_owned();
     for number in 0..60_000 {

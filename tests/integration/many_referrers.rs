@@ -7,7 +7,7 @@ use lab::{
 };
 use serde_json::{Value, json};
 
-use crate::harness::{Run, Workdir};
+use crate::harness::{LABEL_RULE, Run, Scene, Workdir};
 
 /// As many as an honest image has.
 const HONEST: usize = 5_000;
@@ -16,16 +16,6 @@ const TOO_MANY: usize = 6_001;
 /// How many of them differ; each entry of the list is opened all the same.
 const DISTINCT: usize = 20;
 const REPORT: &str = "application/vnd.example.report";
-const RULE: &str = r#"package main
-
-import rego.v1
-
-# METADATA
-# title: T
-# custom:
-#   short_name: x
-deny contains {"code": "main.x", "msg": "no"} if input.image.config.Labels.bad
-"#;
 
 struct ManyReferrers {
     universe: Universe,
@@ -35,8 +25,7 @@ struct ManyReferrers {
 
 impl ManyReferrers {
     fn new() -> Self {
-        let universe = Universe::new().unwrap();
-        universe.sign_and_attest().unwrap();
+        let Scene { universe, dir } = Scene::attested().file("rules/a.rego", LABEL_RULE);
         let entries = (0..DISTINCT).map(|number| {
             let (registry, image) = (&universe.registry, &universe.image);
             let report = format!("{{\"report\": {number}}}");
@@ -46,9 +35,6 @@ impl ManyReferrers {
             entry
         });
         let entries = entries.collect();
-        let dir = Workdir::new();
-        dir.write("cosign.pub", universe.key.public_pem());
-        dir.write("rules/a.rego", RULE);
         Self {
             universe,
             dir,

@@ -355,17 +355,13 @@ fn certificates_of_git_hosts_are_unchecked_for_ec_alone() {
     dir.write("cosign.pub", key.public_pem());
     let tls = Tls::private_authority().unwrap();
     let git = git::GitServer::start_at(None, "127.0.0.1:0".parse().unwrap(), Some(&tls)).unwrap();
-    let rules = r#"package main
-import rego.v1
-# METADATA
-# title: Attested
-# custom:
-#   short_name: attested
-deny contains {"code": "main.attested", "msg": "no attestation"} if count(input.attestations) == 0
-"#;
     let repository = git.repository("acme/policy").unwrap();
     repository
-        .commit("main", "rules", &[("release/a.rego", rules)])
+        .commit(
+            "main",
+            "rules",
+            &[("release/a.rego", lab::tekton::cases::ATTESTED_RULE)],
+        )
         .unwrap();
     let url = git.url("acme/policy");
     assert!(url.starts_with("https://"), "{url}");

@@ -17,7 +17,7 @@ use rustix::{
 };
 use serde_json::Value;
 
-use crate::harness::{Run, Workdir};
+use crate::harness::{ATTESTED_RULE, Run, Workdir};
 
 /// No run may wait for a reader or a writer for longer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,22 +34,7 @@ impl OutputFiles {
         universe.sign_and_attest().unwrap();
         let dir = Workdir::new();
         fs::create_dir(dir.path("data")).unwrap();
-        dir.write(
-            "policy/main.rego",
-            r#"package main
-
-import rego.v1
-
-# METADATA
-# title: t
-# custom:
-#   short_name: none
-deny contains result if {
-	count(input.attestations) == 0
-	result := {"code": "main.none", "msg": "none"}
-}
-"#,
-        );
+        dir.write("policy/main.rego", ATTESTED_RULE);
         Self { universe, dir }
     }
 

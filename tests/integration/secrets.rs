@@ -24,13 +24,12 @@ use lab::{
 };
 
 use crate::{
-    harness::{Run, Workdir},
+    harness::{ATTESTED_RULE, Run, Workdir},
     update_deployment::SIGN_KEY,
 };
 
 const STAGING: &str = "acme/staging/web";
 const PATCH: &str = "components/web/overlays/prod/deployment-patch.yaml";
-const POLICY: &str = "package main\n\nimport rego.v1\n\n# METADATA\n# title: t\n# custom:\n#   short_name: none\ndeny contains result if {\n\tcount(input.attestations) == 0\n\tresult := {\"code\": \"main.none\", \"msg\": \"none\"}\n}\n";
 
 /// The secrets, each of a length and look of its own.
 const TO_STAGING: &str = "Sx1PullStagingSecretAA01";
@@ -178,7 +177,7 @@ impl Company {
         gitops.commit("main", "start", &[(PATCH, patch)]).unwrap();
         let policy = policies.repository("acme/policy").unwrap();
         policy
-            .commit("main", "rules", &[("main.rego", POLICY)])
+            .commit("main", "rules", &[("main.rego", ATTESTED_RULE)])
             .unwrap();
         let image = signer::push_image(&staging, STAGING, TAG, "web", 3).unwrap();
         let key = Key::generate().unwrap();
@@ -474,7 +473,7 @@ fn strangers_that_documents_name_are_sent_nothing() {
         company.stranger_registry.1.address
     );
     let policy = company.policies.0.repository("acme/policy").unwrap();
-    let rules = format!("{POLICY}\n{question}");
+    let rules = format!("{ATTESTED_RULE}\n{question}");
     policy
         .commit("main", "ask", &[("main.rego", &rules)])
         .unwrap();

@@ -7,7 +7,7 @@ use lab::{
 };
 use serde_json::json;
 
-use crate::harness::{Run, Workdir, vouched};
+use crate::harness::{Run, Scene, Workdir};
 
 struct HostAliases {
     universe: Universe,
@@ -16,19 +16,7 @@ struct HostAliases {
 
 impl HostAliases {
     fn new() -> Self {
-        let (universe, dir) = vouched();
-        let rule = r#"package main
-
-import rego.v1
-
-# METADATA
-# title: Label
-# custom:
-#   short_name: label
-deny contains {"code": "main.label", "msg": "no"} if input.image.config.Labels.bad
-"#;
-        dir.write("rules/a.rego", rule);
-        dir.write("policy.yaml", "sources: [{policy: [./rules]}]\n");
+        let Scene { universe, dir } = Scene::with_label_policy();
         Self { universe, dir }
     }
 

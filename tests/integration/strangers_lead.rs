@@ -19,18 +19,7 @@ use lab::{
 };
 use serde_json::json;
 
-use crate::harness::{Run, Workdir, vouched};
-
-const RULE: &str = r#"package main
-
-import rego.v1
-
-# METADATA
-# title: Label
-# custom:
-#   short_name: label
-deny contains {"code": "main.label", "msg": "no"} if input.image.config.Labels.bad
-"#;
+use crate::harness::{Run, Scene, Workdir};
 
 /// A signed image in a registry whose token server has a token for everybody.
 struct TokenRealm {
@@ -43,9 +32,7 @@ struct TokenRealm {
 impl TokenRealm {
     /// The registry names the token server; without one it is its own.
     fn new(realm: Option<String>) -> Self {
-        let (universe, dir) = vouched();
-        dir.write("rules/a.rego", RULE);
-        dir.write("policy.yaml", "sources: [{policy: [./rules]}]\n");
+        let Scene { universe, dir } = Scene::with_label_policy();
         let access = Access::Token {
             grants: Vec::new(),
             anonymous_pull: true,

@@ -17,7 +17,7 @@ use crate::universe::{COMPONENT, PATCH, TAG, Universe};
 /// The annotation that names the Task which has to fail.
 const FAILURE: &str = "test/assert-task-failure";
 /// A policy that every attested image passes.
-const RULE: &str = r#"package main
+pub const ATTESTED_RULE: &str = r#"package main
 
 import rego.v1
 
@@ -129,7 +129,7 @@ fn value(universe: &Universe, name: &str) -> Result<Option<String>> {
         "local-policy" => {
             let rules = universe.path("rules");
             fs::create_dir_all(&rules)?;
-            fs::write(rules.join("main.rego"), RULE)?;
+            fs::write(rules.join("main.rego"), ATTESTED_RULE)?;
             format!(
                 r#"{{"sources": [{{"policy": ["file::{}"]}}]}}"#,
                 rules.display()

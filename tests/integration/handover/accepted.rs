@@ -7,7 +7,7 @@ use lab::{
 use serde_json::Value;
 
 use super::Promotion;
-use crate::harness::{Run, Workdir};
+use crate::harness::{ATTESTED_RULE, Run, Workdir};
 
 /// The layers of a side tag in a repository.
 fn layers(universe: &Universe, repository: &str, suffix: &str) -> Vec<Value> {
@@ -111,22 +111,7 @@ fn judge(universe: &Universe, image: &Image, flags: &[&str]) -> Run {
     let images = format!("--images={snapshot}");
     let key = format!("--public-key={}", universe.public_key().display());
     // A policy that does not look at the source, as many do not.
-    dir.write(
-        "policy/main.rego",
-        r#"package main
-
-import rego.v1
-
-# METADATA
-# title: t
-# custom:
-#   short_name: none
-deny contains result if {
-	count(input.attestations) == 0
-	result := {"code": "main.none", "msg": "none"}
-}
-"#,
-    );
+    dir.write("policy/main.rego", ATTESTED_RULE);
     let all = [
         "verify-ec",
         &images,

@@ -3,7 +3,7 @@
 use lab::{git::GitServer, universe::PATCH};
 
 use super::Promotion;
-use crate::harness::{Run, Workdir};
+use crate::harness::{Run, Workdir, deployment_patch};
 
 const FILE: &str = "overlays/prod/deployment-patch.yaml";
 
@@ -11,24 +11,12 @@ fn digest(digit: char) -> String {
     format!("sha256:{}", digit.to_string().repeat(64))
 }
 
-fn patch(image: &str) -> String {
-    format!(
-        r"spec:
-  template:
-    spec:
-      containers:
-        - name: web
-          image: {image}
-"
-    )
-}
-
 /// A GitOps repository where `image` runs.
 fn running(image: &str) -> GitServer {
     let git = GitServer::start(None).unwrap();
     git.repository("ops")
         .unwrap()
-        .commit("main", "start", &[(FILE, &patch(image))])
+        .commit("main", "start", &[(FILE, &deployment_patch(image))])
         .unwrap();
     git
 }
@@ -80,7 +68,7 @@ fn another_image_that_was_deployed_meanwhile_is_a_conflict() {
     let ours = format!("web=r.example/web:v1.0@{}", digest('3'));
     let git = running(&old);
     let ops = git.repository("ops").unwrap();
-    let text = patch(&theirs);
+    let text = deployment_patch(&theirs);
     git.before_next_push(move || {
         ops.commit("main", "promote: v1.1", &[(FILE, &text)])
             .unwrap();
@@ -100,7 +88,7 @@ fn another_image_that_was_deployed_meanwhile_is_a_conflict() {
     // Nor is the same image by another writer.
     let git = running(&old);
     let ops = git.repository("ops").unwrap();
-    let text = patch(ours.strip_prefix("web=").unwrap());
+    let text = deployment_patch(ours.strip_prefix("web=").unwrap());
     git.before_next_push(move || {
         ops.commit("main", "the same", &[(FILE, &text)]).unwrap();
     });

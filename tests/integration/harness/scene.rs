@@ -5,6 +5,46 @@ use serde_json::Value;
 
 use super::{Run, Workdir};
 
+/// A rule that refuses an image without attestations.
+pub(crate) const ATTESTED_RULE: &str = r#"package main
+
+import rego.v1
+
+# METADATA
+# title: t
+# custom:
+#   short_name: none
+deny contains result if {
+	count(input.attestations) == 0
+	result := {"code": "main.none", "msg": "none"}
+}
+"#;
+
+/// A rule that refuses an image with the label `bad`.
+pub(crate) const LABEL_RULE: &str = r#"package main
+
+import rego.v1
+
+# METADATA
+# title: Label
+# custom:
+#   short_name: label
+deny contains {"code": "main.label", "msg": "no"} if input.image.config.Labels.bad
+"#;
+
+/// Returns a patch of kustomize with the image of the container `web`.
+pub(crate) fn deployment_patch(image: &str) -> String {
+    format!(
+        r"spec:
+  template:
+    spec:
+      containers:
+        - name: web
+          image: {image}
+"
+    )
+}
+
 /// Servers with one image, and a directory with the build system's `cosign.pub`.
 pub(crate) struct Scene {
     pub(crate) universe: Universe,
@@ -31,6 +71,13 @@ impl Scene {
         let scene = Self::unsigned();
         scene.universe.sign_and_attest().unwrap();
         scene
+    }
+
+    /// Starts with an attested image and the configuration `policy.yaml` of [`LABEL_RULE`].
+    pub(crate) fn with_label_policy() -> Self {
+        Self::attested()
+            .file("rules/a.rego", LABEL_RULE)
+            .file("policy.yaml", "sources: [{policy: [./rules]}]\n")
     }
 
     /// Adds a file to the directory: a rule, its data or a configuration.
