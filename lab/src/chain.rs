@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::universe::{COMPONENT, Universe};
+use crate::universe::Universe;
 
 /// The name of the configuration of `promote run`.
 pub const CONFIG: &str = "promote.yaml";
@@ -81,16 +81,19 @@ impl Chain<'_> {
                 format!("--git-url={}", universe.source_url()),
                 self.credentials(),
             ],
-            Step::GatherImages => vec![
-                format!("--image={COMPONENT}={}", universe.staging()),
-                format!("--git-url={}", universe.source_url()),
-                format!("--revision={}", self.tag),
-                format!(
-                    "--destination-tag={}",
-                    result(Step::ExtractTag, "DESTINATION_IMAGE_TAG")
-                ),
-                self.credentials(),
-            ],
+            Step::GatherImages => [
+                universe.image_flags(),
+                vec![
+                    format!("--git-url={}", universe.source_url()),
+                    format!("--revision={}", self.tag),
+                    format!(
+                        "--destination-tag={}",
+                        result(Step::ExtractTag, "DESTINATION_IMAGE_TAG")
+                    ),
+                    self.credentials(),
+                ],
+            ]
+            .concat(),
             Step::VerifyEc => vec![
                 "--images=file:images.json".to_owned(),
                 format!("--images-digest={}", images_digest()),
@@ -106,7 +109,7 @@ impl Chain<'_> {
                     result(Step::VerifyEc, "VERIFIED_DIGEST")
                 ),
                 "--tag=prod-{tag}".to_owned(),
-                format!("--to={}", universe.production()),
+                format!("--to={}", universe.destination()),
             ],
             Step::UpdateDeployment => vec![
                 "--promoted=file:promoted.json".to_owned(),
@@ -132,27 +135,32 @@ impl Chain<'_> {
     #[must_use]
     pub fn run_arguments(&self) -> Vec<String> {
         let universe = self.universe;
-        vec![
-            "run".to_owned(),
-            format!("--ref=refs/tags/{}", self.tag),
-            format!("--image={COMPONENT}={}", universe.staging()),
+        let mut arguments = vec!["run".to_owned(), format!("--ref=refs/tags/{}", self.tag)];
+        arguments.extend(universe.image_flags());
+        arguments.extend([
             format!("--git-url={}", universe.source_url()),
             format!("--policy={}", universe.policy_url()),
             format!("--public-key={}", universe.public_key().display()),
             "--ignore-rekor".to_owned(),
             "--destination-tag=prod-{tag}".to_owned(),
-            format!("--to={}", universe.production()),
+            format!("--to={}", universe.destination()),
             format!("--gitops-repo-url={}", universe.gitops_url()),
             "--environment=prod".to_owned(),
             self.credentials(),
             format!("--out={}", self.dir.display()),
-        ]
+        ]);
+        arguments
     }
 
     /// `promote.yaml` for the same: one section per command, its flags as keys.
     #[must_use]
     pub fn config(&self) -> String {
         let universe = self.universe;
+        let images = universe.image_flags();
+        let images: Vec<_> = images
+            .iter()
+            .filter_map(|flag| flag.strip_prefix("--image="))
+            .collect();
         format!(
             "\
 extract-tag:
@@ -160,7 +168,7 @@ extract-tag:
   template: prod-{{tag}}
   git-url: {source}
 gather-images:
-  image: [{COMPONENT}={staging}]
+  image: [{images}]
   git-url: {source}
 verify-ec:
   policy: {policy}
@@ -174,10 +182,10 @@ update-deployment:
 ",
             tag = self.tag,
             source = universe.source_url(),
-            staging = universe.staging(),
+            images = images.join(", "),
             policy = universe.policy_url(),
             key = universe.public_key().display(),
-            production = universe.production(),
+            production = universe.destination(),
             gitops = universe.gitops_url(),
         )
     }

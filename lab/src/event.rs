@@ -1,9 +1,9 @@
 //! Recorded events of Git hosts, about a tag of ours.
 
-use std::{fs, path::Path};
-
 use anyhow::{Context as _, Result};
 use serde_json::Value;
+
+use crate::checkout;
 
 /// The recorded pushes of the tag `v1.0` of `acme/web`, one for each kind of host.
 pub const PUSHES: [&str; 4] = [
@@ -19,10 +19,10 @@ const REPOSITORY: &str = "/acme/web";
 
 /// The recorded push of a tag, with this tag, commit and repository in place of the recorded ones.
 pub fn tag_push(recorded: &str, tag: &str, commit: &str, url: &str) -> Result<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let path = path.join(format!("../tests/fixtures/events/{recorded}.json"));
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {recorded}"))?;
-    let mut event: Value = serde_json::from_str(&text)?;
+    let path = format!("tests/fixtures/events/{recorded}.json");
+    let known = checkout::EVENTS.iter().find(|(name, _)| *name == path);
+    let (_, text) = known.with_context(|| format!("there is no recorded event {recorded}"))?;
+    let mut event: Value = serde_json::from_str(text)?;
     change(&mut event, &|text| {
         let full = format!("refs/tags/{TAG}");
         if *text == full {

@@ -9,6 +9,7 @@
 
 pub mod binary;
 pub mod chain;
+mod checkout;
 pub mod demo;
 pub mod event;
 pub mod evidence;

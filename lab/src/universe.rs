@@ -1,17 +1,20 @@
-//! A company on one machine: registry, Git server, a key, an image built from a tagged commit,
+//! A company on one machine: registry, Git server, a key, images built from a tagged commit,
 //! a policy and a GitOps repository.
+
+mod component;
 
 use std::{
     collections::BTreeMap,
     fs,
     net::{IpAddr, SocketAddr},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use anyhow::{Context as _, Result};
 
+pub use self::component::Component;
 use crate::{
-    evidence,
+    checkout, evidence,
     git::{self, Account, Repository},
     registry,
     signer::{self, Image, Key},
@@ -39,10 +42,12 @@ pub struct Universe {
     pub git: git::GitServer,
     /// The key of the build system.
     pub key: Key,
-    /// The image that was built for the tag.
+    /// The image of the component `web` that was built for the tag.
     pub image: Image,
     /// The commit that the tag names.
     pub commit: String,
+    /// The components that were added to `web`.
+    more: Vec<Component>,
     dir: tempfile::TempDir,
 }
 
@@ -114,27 +119,19 @@ impl Universe {
             &[("main.c", "int main(void) { return 0; }\n")],
         )?;
         source.annotated_tag(TAG, &commit)?;
-        let before = signer::push_image(&registry, PRODUCTION, "prod-v0.9", "old", 2)?;
-        let deployed = format!(
-            "{}/{PRODUCTION}:prod-v0.9@{}",
-            registry.address(),
-            before.digest
-        );
+        let (web, (path, patch)) = Component::build(&registry, COMPONENT, TAG)?;
         git.repository(GITOPS)?.commit(
             "main",
             "deploy v0.9",
-            &[
-                ("README.md", "# What runs where\n"),
-                (PATCH, &patch(&deployed)),
-            ],
+            &[("README.md", "# What runs where\n"), (&path, &patch)],
         )?;
-        let image = signer::push_image(&registry, STAGING, TAG, "honest", 3)?;
         let universe = Self {
             key: Key::generate()?,
             registry,
             git,
-            image,
+            image: web.image,
             commit,
+            more: Vec::new(),
             dir,
         };
         universe.set_policy(&[])?;
@@ -181,13 +178,9 @@ impl Universe {
 
     /// Commits the starter policy and more files to the policy repository.
     pub fn set_policy(&self, more: &[(&str, &str)]) -> Result<String> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
-        let mut files = Vec::new();
-        collect(&root, "", &mut files)
-            .with_context(|| format!("the starter policy is not at {}", root.display()))?;
-        let mut all: Vec<_> = files
-            .iter()
-            .map(|(name, text)| (name.as_str(), text.as_str()))
+        let starter = checkout::POLICIES.iter();
+        let mut all: Vec<_> = starter
+            .filter_map(|(path, text)| Some((path.strip_prefix("policies/")?, *text)))
             .collect();
         all.extend(more);
         self.git
@@ -237,15 +230,9 @@ impl Universe {
         self.git.repository(POLICY)
     }
 
-    /// Returns the line that sets the image of production.
+    /// Returns the reference that production runs of `web`.
     pub fn deployed(&self) -> Result<String> {
-        let patch = self.gitops()?.read("main", PATCH)?;
-        let line = patch.lines().find_map(|line| {
-            let value = line.trim().strip_prefix("image: ")?;
-            let value = value.split(' ').next().unwrap_or_default();
-            Some(value.trim_matches('"').to_owned())
-        });
-        line.context("no image in the deployment")
+        self.deployed_component(COMPONENT)
     }
 
     /// Returns the path of the public key's file.
@@ -275,9 +262,7 @@ impl Universe {
 
     /// The shipped PipelineRun of Pipelines-as-Code with what is in capitals filled in.
     pub fn pipeline_run(&self) -> Result<String> {
-        let path = "../pipelines/promote-to-prod/pac/on-tag.yaml";
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-        let mut text = fs::read_to_string(&path).context("the PipelineRun is not there")?;
+        let mut text = checkout::PIPELINE_RUN.to_owned();
         for (capitals, value) in [
             ("REGISTRY/STAGING/web", self.staging()),
             ("REGISTRY/PRODUCTION/web", self.production()),
@@ -310,39 +295,4 @@ impl Universe {
         fs::write(path, text)?;
         Ok(())
     }
-}
-
-fn patch(image: &str) -> String {
-    format!(
-        "\
-# What production changes. The image is written by the promotion, the rest by people.
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: {COMPONENT}
-spec:
-  replicas: 3        # two would do
-  template:
-    spec:
-      containers:
-        - name: {COMPONENT}
-          image: {image}  # promoted
-          resources:
-            requests: {{cpu: 100m, memory: 64Mi}}
-"
-    )
-}
-
-/// Every text file below a directory, by its path there.
-fn collect(dir: &Path, prefix: &str, found: &mut Vec<(String, String)>) -> Result<()> {
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-        if entry.file_type()?.is_dir() {
-            collect(&entry.path(), &format!("{name}/"), found)?;
-        } else {
-            found.push((name, fs::read_to_string(entry.path())?));
-        }
-    }
-    Ok(())
 }

@@ -1,5 +1,7 @@
 //! The whole chain: by hand in five commands, by `run`, and a run that changes nothing.
 
+mod components;
+
 use lab::{
     event,
     universe::{COMPONENT, TAG, Universe},
@@ -88,18 +90,17 @@ impl ByHand<'_> {
 
 /// `promote run` with the flags of the universe.
 pub(crate) fn run(universe: &Universe, dir: &Workdir, flags: &[&str]) -> Run {
-    let own = [
-        "run".to_owned(),
-        "--tag=v1.0".to_owned(),
-        format!("--image={COMPONENT}={}", universe.staging()),
+    let mut own = vec!["run".to_owned(), "--tag=v1.0".to_owned()];
+    own.extend(universe.image_flags());
+    own.extend([
         format!("--git-url={}", universe.source_url()),
         format!("--policy={}", universe.policy_url()),
         format!("--public-key={}", universe.public_key().display()),
         "--ignore-rekor".to_owned(),
-        format!("--to={}", universe.production()),
+        format!("--to={}", universe.destination()),
         format!("--gitops-repo-url={}", universe.gitops_url()),
         format!("--git-credentials-dir={}", universe.credentials().display()),
-    ];
+    ]);
     let given = |flag: &&str| {
         flags
             .iter()

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use lab::{
     registry::Saved,
-    signer::{self, Image},
-    universe::{TAG, Universe},
+    signer::Image,
+    universe::{COMPONENT, Universe},
 };
 
 use crate::harness::{EFFECTIVE_TIME, Workdir};
@@ -21,40 +21,19 @@ pub(super) struct Trio {
 
 impl Trio {
     pub(super) fn new() -> Self {
-        let universe = Universe::new().unwrap();
-        universe.sign_and_attest().unwrap();
-        let mut images = vec![universe.image.clone()];
-        let mut files = Vec::new();
-        for name in ["api", "job"] {
-            let repository = format!("acme/staging/{name}");
-            let image = signer::push_image(&universe.registry, &repository, TAG, name, 2).unwrap();
-            signer::sign(&universe.registry, &image, &universe.key).unwrap();
-            let statements = universe.statements(&image, &universe.commit);
-            signer::attest(&universe.registry, &image, &universe.key, &statements).unwrap();
-            let patch = format!(
-                r"spec:
-  template:
-    spec:
-      containers:
-        - name: {name}
-          image: r.example/{name}:old
-"
-            );
-            files.push((
-                format!("components/{name}/overlays/prod/deployment-patch.yaml"),
-                patch,
-            ));
-            images.push(image);
+        let mut universe = Universe::new().unwrap();
+        for name in NAMES.into_iter().filter(|name| *name != COMPONENT) {
+            universe.add_component(name).unwrap();
         }
-        let files: Vec<_> = files
-            .iter()
-            .map(|(path, text)| (path.as_str(), text.as_str()))
+        let components = universe.components();
+        for component in &components {
+            universe.sign_and_attest_component(component).unwrap();
+        }
+        let images = components
+            .into_iter()
+            .map(|component| component.image)
             .collect();
-        let head = universe
-            .gitops()
-            .unwrap()
-            .commit("main", "more components", &files)
-            .unwrap();
+        let head = universe.gitops().unwrap().resolve("main").unwrap();
         let start = (universe.registry.save(), head);
         Self {
             universe,
@@ -90,11 +69,11 @@ impl Trio {
             format!("--gitops-repo-url={}", universe.gitops_url()),
             format!("--git-credentials-dir={}", universe.credentials().display()),
         ];
-        all.extend(NAMES.map(|name| format!("--image={name}={at}/acme/staging/{name}")));
+        all.extend(universe.image_flags());
         all
     }
 
-    /// Every tag below `prod/`, and the head of the GitOps repository.
+    /// Every tag below `prod/`, and the tree of the GitOps repository.
     pub(super) fn state(&self) -> (BTreeMap<String, String>, String) {
         let mut tags = self.universe.registry.tags();
         tags.retain(|tag, _| tag.starts_with("prod/"));
