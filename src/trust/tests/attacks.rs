@@ -65,7 +65,7 @@ const ELSEWHERE: [(&str, &str, &str, &str); 8] = [
     ),
     (
         "KeyTime",
-        include_str!("advisories.rs"),
+        include_str!("advisories/times.rs"),
         "ghsa_wqqc_jjcq_vfxm_a_key_outside_its_life",
         "Reason::KeyTime",
     ),
