@@ -80,5 +80,6 @@ mod unseen;
 mod unseen_evidence;
 mod unseen_sources;
 mod update_deployment;
+mod verdicts;
 mod verify_ec;
 mod verify_ec_index;
