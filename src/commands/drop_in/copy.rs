@@ -38,18 +38,16 @@ pub(super) struct Args {
     /// A directory with url.txt, which has a source and a destination a line
     #[arg(long, value_name = "DIR")]
     images_url: Option<PathBuf>,
-    /// More arguments of skopeo; only those that request what is done anyway are accepted
+    /// More arguments of skopeo, separated by white space; only those that request what is done anyway are accepted
     #[arg(last = true, value_name = "ARGUMENT", allow_hyphen_values = true)]
     args: Vec<String>,
 }
 
 pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    let foreign = args
-        .args
-        .iter()
-        .find(|argument| !argument.is_empty() && !NEEDLESS.contains(&argument.as_str()));
-    if let Some(foreign) = foreign {
-        let text = format!("skopeo's argument {foreign:?} is not supported");
+    // The original's param ARGS is one text, which its shell splits at white space.
+    let mut words = args.args.iter().flat_map(|text| text.split_whitespace());
+    if let Some(unsupported) = words.find(|word| !NEEDLESS.contains(word)) {
+        let text = format!("skopeo's argument {unsupported:?} is not supported");
         return Err(Failure::message(Kind::Usage, text)
             .hint("promote copy-image --help lists the options of a copy"));
     }
