@@ -77,11 +77,10 @@ fn docs_task_folders_are_fresh() {
     }
 }
 
-/// The sections of a README behind its tables: an example, exit codes, the StepAction.
-pub(crate) fn sections(task: &Task) -> String {
-    let name = &task.metadata.name;
+/// The example of a README: a TaskRun, and the Task in a Pipeline.
+pub(crate) fn example(task: &Task) -> String {
     let mut text = format!(
-        "\n## Example\n\nA run of the Task alone (`samples/taskrun.yaml`):\n\n```yaml\n{}```\n",
+        "\n## Example\n\nRun the Task alone (`samples/taskrun.yaml`):\n\n```yaml\n{}```\n",
         without_head(&task_run(task))
     );
     write!(
@@ -90,15 +89,21 @@ pub(crate) fn sections(task: &Task) -> String {
         pipeline_task(task)
     )
     .unwrap();
-    text.push_str(
-        "\n## Exit codes\n\n| code | meaning |\n|---|---|\n| 0 | done, or already so |\n",
-    );
+    text
+}
+
+/// The sections of a README behind its tables: exit codes and the StepAction.
+pub(crate) fn sections(task: &Task) -> String {
+    let name = &task.metadata.name;
+    let mut text =
+        "\n## Exit codes\n\n| code | meaning |\n|---|---|\n| 0 | done, or already so |\n"
+            .to_owned();
     for (code, meaning) in promote::cli::exit_codes() {
         writeln!(text, "| {code} | {meaning} |").unwrap();
     }
     write!(
         text,
-        "\n## As a step\n\n`stepaction.yaml` is the same as a StepAction for a Task of your own: workspaces and volumes become params with their paths.\n\n```yaml\nsteps:\n  - name: {name}\n    ref:\n      name: {name}\n    params:\n{}```\n",
+        "\n## As a step\n\nTo use this step in your own Task, install `stepaction.yaml`. Its params are those of the Task, and a path for each workspace and volume.\n\n```yaml\nsteps:\n  - name: {name}\n    ref:\n      name: {name}\n    params:\n{}```\n",
         required(task).map(|param| format!("      - name: {}\n        value: …\n", param.name)).collect::<String>()
             + &paths(task).iter().map(|(param, from)| format!("      - name: {param}\n        value: {from}\n")).collect::<String>()
     )

@@ -417,8 +417,8 @@ fn path_grammar() -> String {
 }
 
 pub(crate) fn tables(task: &Task) -> String {
-    let mut text = String::new();
-    text.push_str("\n## Params\n\n| param | default | what it is |\n|---|---|---|\n");
+    let mut text = crate::task_folders::example(task);
+    text.push_str("\n## Params\n\n| param | default | description |\n|---|---|---|\n");
     for param in &task.spec.params {
         let default = match &param.default {
             None => "required".to_owned(),
@@ -433,7 +433,7 @@ pub(crate) fn tables(task: &Task) -> String {
         )
         .unwrap();
     }
-    text.push_str("\n## Results\n\n| result | what it is |\n|---|---|\n");
+    text.push_str("\n## Results\n\n| result | description |\n|---|---|\n");
     for result in &task.spec.results {
         writeln!(text, "| `{}` | {} |", result.name, result.description).unwrap();
     }
@@ -441,7 +441,7 @@ pub(crate) fn tables(task: &Task) -> String {
         r"
 ## Workspaces
 
-| workspace | optional | what it is |
+| workspace | optional | description |
 |---|---|---|
 ",
     );
