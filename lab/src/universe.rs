@@ -151,6 +151,13 @@ impl Universe {
         self.attest(&self.key, &self.commit)
     }
 
+    /// Signs and attests another image as the build system does.
+    pub fn sign_and_attest_image(&self, image: &Image) -> Result<()> {
+        let statements = self.statements(image, &self.commit);
+        signer::sign(&self.registry, image, &self.key)?;
+        signer::attest(&self.registry, image, &self.key, &statements)
+    }
+
     /// Signs the image by a key.
     pub fn sign(&self, key: &Key) -> Result<()> {
         signer::sign(&self.registry, &self.image, key)

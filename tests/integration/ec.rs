@@ -5,64 +5,57 @@ use std::path::Path;
 use lab::{
     registry::{Effect, Fault},
     signer::{self, Key},
-    universe::{STAGING, Universe},
+    universe::STAGING,
 };
 use serde_json::{Value, json};
 
-use crate::harness::{Run, Workdir};
+use crate::harness::{Run, Scene};
 
-const POLICY: &str = "package main\nimport rego.v1\n# METADATA\n# title: Attested\n# description: There has to be an attestation.\n# custom:\n#   short_name: attested\n#   solution: Attest the image.\n#   collections: [minimal]\ndeny contains {\"code\": \"main.attested\", \"msg\": \"no attestation\"} if count(input.attestations) == 0\n";
-const NEVER: &str = "package never\nimport rego.v1\n# METADATA\n# title: Never\n# custom:\n#   short_name: ever\ndeny contains {\"code\": \"never.ever\", \"msg\": \"Never <ever>.\"}\n";
+const ATTESTED: &str = r#"package main
+import rego.v1
+# METADATA
+# title: Attested
+# description: There has to be an attestation.
+# custom:
+#   short_name: attested
+#   solution: Attest the image.
+#   collections: [minimal]
+deny contains {"code": "main.attested", "msg": "no attestation"} if count(input.attestations) == 0
+"#;
+const NEVER: &str = r#"package never
+import rego.v1
+# METADATA
+# title: Never
+# custom:
+#   short_name: ever
+deny contains {"code": "never.ever", "msg": "Never <ever>."}
+"#;
 
-/// A signed and attested image, and a directory with a policy and the key.
-struct LegacyEc {
-    universe: Universe,
-    dir: Workdir,
+/// Adds two policies: `good.yaml` requires an attestation, `bad.yaml` refuses each image too.
+fn with_policies(scene: Scene) -> Scene {
+    scene
+        .file("good/a.rego", ATTESTED)
+        .file("bad/a.rego", NEVER)
+        .file("good.yaml", "sources: [{policy: [./good]}]\n")
+        .file("bad.yaml", "sources: [{policy: [./good, ./bad]}]\n")
 }
 
-impl LegacyEc {
-    fn new() -> Self {
-        let universe = Universe::new().unwrap();
-        let dir = Workdir::new();
-        dir.write("cosign.pub", universe.key.public_pem());
-        dir.write("good/a.rego", POLICY);
-        dir.write("bad/a.rego", NEVER);
-        dir.write("good.yaml", "sources: [{policy: [./good]}]\n");
-        dir.write("bad.yaml", "sources: [{policy: [./good, ./bad]}]\n");
-        Self { universe, dir }
-    }
+fn unsigned_image() -> Scene {
+    with_policies(Scene::unsigned())
+}
 
-    fn attested() -> Self {
-        let scene = Self::new();
-        scene.universe.sign_and_attest().unwrap();
-        scene
-    }
+fn attested_image() -> Scene {
+    with_policies(Scene::attested())
+}
 
-    fn image(&self) -> String {
-        format!("{}@{}", self.universe.staging(), self.universe.image.digest)
-    }
+/// Runs `promote ec`.
+fn ec(scene: &Scene, arguments: &[&str]) -> Run {
+    scene.dir.promote(&[&["ec"], arguments].concat())
+}
 
-    fn ec(&self, arguments: &[&str]) -> Run {
-        let mut all = vec!["ec"];
-        all.extend(arguments);
-        self.dir.promote(&all)
-    }
-
-    fn validate(&self, policy: &str, more: &[&str]) -> Run {
-        let image = self.image();
-        let mut all = vec![
-            "validate",
-            "image",
-            "-i",
-            &image,
-            "-p",
-            policy,
-            "-k=cosign.pub",
-        ];
-        all.push("--ignore-rekor");
-        all.extend(more);
-        self.ec(&all)
-    }
+/// Runs `ec validate image` for the image.
+fn validate(scene: &Scene, policy: &str, more: &[&str]) -> Run {
+    scene.judge(&["ec", "validate", "image"], policy, more)
 }
 
 fn json(text: &str) -> Value {
@@ -71,8 +64,12 @@ fn json(text: &str) -> Value {
 
 #[test]
 fn a_good_image_passes_with_upstreams_report() {
-    let scene = LegacyEc::attested();
-    let run = scene.validate("good.yaml", &["--output", "json,appstudio=test.json"]);
+    let scene = attested_image();
+    let run = validate(
+        &scene,
+        "good.yaml",
+        &["--output", "json,appstudio=test.json"],
+    );
     let run = run.exits(0);
     let report = json(&run.stdout);
     let members: Vec<_> = report.as_object().unwrap().keys().cloned().collect();
@@ -114,18 +111,17 @@ fn a_good_image_passes_with_upstreams_report() {
 
 #[test]
 fn a_refusal_is_one_line_and_exit_1() {
-    let scene = LegacyEc::attested();
-    let run = scene.validate("bad.yaml", &["--quiet"]).exits(1);
+    let scene = attested_image();
+    let run = validate(&scene, "bad.yaml", &["--quiet"]).exits(1);
     assert_eq!(run.stderr, "Error: success criteria not met\n");
     assert!(
         run.stdout.contains("✕ [Violation] never.ever\n"),
         "{}",
         run.stdout
     );
-    scene.validate("bad.yaml", &["--strict=false"]).exits(0);
-    scene.validate("bad.yaml", &["-s=f"]).exits(0);
-    let report = scene
-        .validate("bad.yaml", &["--output=json", "--info"])
+    validate(&scene, "bad.yaml", &["--strict=false"]).exits(0);
+    validate(&scene, "bad.yaml", &["-s=f"]).exits(0);
+    let report = validate(&scene, "bad.yaml", &["--output=json", "--info"])
         .exits(1)
         .stdout;
     assert!(
@@ -148,8 +144,8 @@ fn what_nobody_signed_is_refused_with_upstreams_results() {
             .map(|found| found["metadata"]["code"].as_str().unwrap().to_owned())
             .collect()
     };
-    let unsigned = LegacyEc::new();
-    let found = codes(unsigned.validate("good.yaml", &["--output", "json"]));
+    let unsigned = unsigned_image();
+    let found = codes(validate(&unsigned, "good.yaml", &["--output", "json"]));
     let expected = [
         "builtin.attestation.signature_check",
         "builtin.image.signature_check",
@@ -157,20 +153,20 @@ fn what_nobody_signed_is_refused_with_upstreams_results() {
     assert_eq!(found, expected);
 
     // An attestation is not an image signature, in whatever way it is packed.
-    let attested = LegacyEc::new();
+    let attested = unsigned_image();
     let universe = &attested.universe;
     universe.attest(&universe.key, &universe.commit).unwrap();
-    let found = codes(attested.validate("good.yaml", &["--output", "json"]));
+    let found = codes(validate(&attested, "good.yaml", &["--output", "json"]));
     assert_eq!(found, ["builtin.image.signature_check"]);
 
-    let stranger = LegacyEc::new();
+    let stranger = unsigned_image();
     let other = Key::generate().unwrap();
     stranger.universe.sign(&other).unwrap();
     stranger
         .universe
         .attest(&other, &stranger.universe.commit)
         .unwrap();
-    let run = stranger.validate("good.yaml", &["--output", "json"]);
+    let run = validate(&stranger, "good.yaml", &["--output", "json"]);
     assert!(
         run.stdout
             .contains("No image signatures found matching the given public key.")
@@ -178,32 +174,36 @@ fn what_nobody_signed_is_refused_with_upstreams_results() {
     assert_eq!(codes(run), expected);
 
     let image = format!("{}:absent", unsigned.universe.staging());
-    let run = unsigned.ec(&[
-        "validate",
-        "image",
-        "-i",
-        &image,
-        "-p",
-        "good.yaml",
-        "-k",
-        "cosign.pub",
-        "--ignore-rekor",
-        "--output",
-        "json",
-    ]);
+    let run = ec(
+        &unsigned,
+        &[
+            "validate",
+            "image",
+            "-i",
+            &image,
+            "-p",
+            "good.yaml",
+            "-k",
+            "cosign.pub",
+            "--ignore-rekor",
+            "--output",
+            "json",
+        ],
+    );
     assert!(run.stdout.contains("Image URL is not accessible: "));
     assert_eq!(codes(run), ["builtin.image.accessible"]);
 }
 
 #[test]
 fn skipped_checks_leave_no_result_and_are_said() {
-    let scene = LegacyEc::new();
+    let scene = unsigned_image();
     scene
         .universe
         .attest(&scene.universe.key, &scene.universe.commit)
         .unwrap();
-    scene.validate("good.yaml", &[]).exits(1);
-    let run = scene.validate(
+    validate(&scene, "good.yaml", &[]).exits(1);
+    let run = validate(
+        &scene,
         "good.yaml",
         &[
             "--skip-image-sig-check",
@@ -222,17 +222,9 @@ fn skipped_checks_leave_no_result_and_are_said() {
 
 #[test]
 fn a_snapshot_is_read_and_merged_as_upstream_does() {
-    let scene = LegacyEc::attested();
+    let scene = attested_image();
     let other = signer::push_image(&scene.universe.registry, "acme/other", "o", "o", 1).unwrap();
-    signer::sign(&scene.universe.registry, &other, &scene.universe.key).unwrap();
-    let statements = scene.universe.statements(&other, &scene.universe.commit);
-    signer::attest(
-        &scene.universe.registry,
-        &other,
-        &scene.universe.key,
-        &statements,
-    )
-    .unwrap();
+    scene.universe.sign_and_attest_image(&other).unwrap();
     let address = scene.universe.registry.address();
     let (first, second) = (
         scene.image(),
@@ -242,21 +234,24 @@ fn a_snapshot_is_read_and_merged_as_upstream_does() {
         "snapshot.yaml",
         format!("kind: Snapshot\nspec:\n  application: app\n  components:\n  - {{name: a, containerImage: '{first}'}}\n  - {{name: b, containerImage: '{second}'}}\n  - {{name: c, containerImage: '{first}'}}\n"),
     );
-    let run = scene.ec(&[
-        "validate",
-        "image",
-        "--images",
-        "snapshot.yaml",
-        "--policy",
-        "good.yaml",
-        "-k",
-        "cosign.pub",
-        "--ignore-rekor",
-        "--output",
-        "json",
-        "--output",
-        "policy-input=input.jsonl",
-    ]);
+    let run = ec(
+        &scene,
+        &[
+            "validate",
+            "image",
+            "--images",
+            "snapshot.yaml",
+            "--policy",
+            "good.yaml",
+            "-k",
+            "cosign.pub",
+            "--ignore-rekor",
+            "--output",
+            "json",
+            "--output",
+            "policy-input=input.jsonl",
+        ],
+    );
     let report = json(&run.exits(0).stdout);
     let names: Vec<_> = report["components"]
         .as_array()
@@ -268,17 +263,20 @@ fn a_snapshot_is_read_and_merged_as_upstream_does() {
     let inputs = scene.dir.read("input.jsonl");
     let input = json(inputs.lines().next().unwrap());
     assert_eq!(input["snapshot"]["application"], "app");
-    let run = scene.ec(&[
-        "validate",
-        "image",
-        "--images",
-        r#"{"components": []}"#,
-        "-p",
-        "good.yaml",
-        "-k",
-        "cosign.pub",
-        "--ignore-rekor",
-    ]);
+    let run = ec(
+        &scene,
+        &[
+            "validate",
+            "image",
+            "--images",
+            r#"{"components": []}"#,
+            "-p",
+            "good.yaml",
+            "-k",
+            "cosign.pub",
+            "--ignore-rekor",
+        ],
+    );
     run.exits(1)
         .says("level=warning msg=\"an empty Snapshot passes upstream and is refused here\"")
         .says("Error: the Snapshot has no components");
@@ -286,7 +284,7 @@ fn a_snapshot_is_read_and_merged_as_upstream_does() {
 
 #[test]
 fn what_is_refused_although_it_passes_upstream_is_said() {
-    let scene = LegacyEc::new();
+    let scene = unsigned_image();
     let universe = &scene.universe;
     let statement = &universe.statements(&universe.image, &universe.commit)[0];
     let payload = statement.to_string();
@@ -305,33 +303,31 @@ fn what_is_refused_although_it_passes_upstream_is_said() {
     signer::push_referrer(&universe.registry, &universe.image, kind, bundle.as_bytes()).unwrap();
     let said =
         "Conforma's ec accepts an attestation bundle as an image signature, which is refused here";
-    let run = scene.validate("good.yaml", &["--output", "json"]).exits(1);
+    let run = validate(&scene, "good.yaml", &["--output", "json"]).exits(1);
     let run = run.says(&format!("level=warning msg=\"{said}\""));
     let report = json(&run.stdout);
     let violations = report["components"][0]["violations"].as_array().unwrap();
     let codes: Vec<_> = violations.iter().map(|v| &v["metadata"]["code"]).collect();
     assert_eq!(codes, ["builtin.image.signature_check"]);
     universe.sign(&universe.key).unwrap();
-    let run = scene.validate("good.yaml", &[]).exits(0);
+    let run = validate(&scene, "good.yaml", &[]).exits(0);
     assert!(!run.stderr.contains(said), "{}", run.stderr);
 }
 
 #[test]
 fn an_index_that_passes_upstream_unread_is_said() {
-    let scene = LegacyEc::attested();
+    let scene = attested_image();
     let registry = &scene.universe.registry;
     let push = |tag: &str, child: &signer::Image| {
         let children = [child.descriptor()];
         let index = signer::push_index_of(registry, STAGING, tag, &children);
-        signer::sign(registry, &index, &scene.universe.key).unwrap();
-        let statements = scene.universe.statements(&index, &scene.universe.commit);
-        signer::attest(registry, &index, &scene.universe.key, &statements).unwrap();
+        scene.universe.sign_and_attest_image(&index).unwrap();
         index
     };
     let outer = push("outer", &push("inner", &scene.universe.image));
     let image = format!("{}@{}", scene.universe.staging(), outer.digest);
     // The last value of a flag counts.
-    let validate = || scene.validate("good.yaml", &["-i", &image]);
+    let validate = || validate(&scene, "good.yaml", &["-i", &image]);
     let said =
         "Conforma's ec does not verify the images of a nested index, which are verified here";
     validate().exits(0).says(&format!("msg=\"{said}\""));
@@ -343,31 +339,42 @@ fn an_index_that_passes_upstream_unread_is_said() {
 
 #[test]
 fn messages_about_wrong_input_are_upstreams() {
-    let scene = LegacyEc::attested();
+    let scene = attested_image();
     let said = |run: Run| run.exits(1).stderr;
     assert_eq!(
-        said(scene.ec(&["validate", "image", "-p", "good.yaml", "-k", "cosign.pub"])),
+        said(ec(
+            &scene,
+            &["validate", "image", "-p", "good.yaml", "-k", "cosign.pub"]
+        )),
         "Error: neither Snapshot nor image reference provided to validate\n"
     );
     let image = scene.image();
     assert_eq!(
-        said(scene.ec(&["validate", "image", "-i", &image, "-p", "good.yaml"])),
+        said(ec(
+            &scene,
+            &["validate", "image", "-i", &image, "-p", "good.yaml"]
+        )),
         "Error: certificate OIDC issuer must be provided for keyless workflow\ncertificate identity must be provided for keyless workflow\n"
     );
-    let both = said(scene.ec(&["validate", "image", "-p", "good.yaml"]));
+    let both = said(ec(&scene, &["validate", "image", "-p", "good.yaml"]));
     assert!(
         both.starts_with("Error: neither Snapshot") && both.contains("\ncertificate identity must"),
         "{both}"
     );
     assert_eq!(
-        said(scene.validate("good.yaml", &["--extra-rule-data", "a=b,c"])),
+        said(validate(
+            &scene,
+            "good.yaml",
+            &["--extra-rule-data", "a=b,c"]
+        )),
         "Error: incorrect syntax for --extra-rule-data 1\n"
     );
-    assert!(said(scene.validate("good.yaml", &["--effective-time", "2001-01-01"])).contains(
+    assert!(said(validate(&scene, "good.yaml", &["--effective-time", "2001-01-01"])).contains(
         "Error: effective time 2001-01-01T00:00:00Z is in the past; use --allow-past-effective-time to override"
     ));
     assert!(
-        said(scene.validate(
+        said(validate(
+            &scene,
             "good.yaml",
             &["--output", "pdf", "--output", "json=report.json"]
         ))
@@ -377,12 +384,12 @@ fn messages_about_wrong_input_are_upstreams() {
         scene.dir.exists("report.json"),
         "the other reports are written"
     );
-    scene
-        .validate("http://policy.example/policy.yaml", &[])
+    validate(&scene, "http://policy.example/policy.yaml", &[])
         .exits(1)
         .says("attempting to download from insecure source: http://policy.example/policy.yaml");
-    scene
-        .ec(&[
+    ec(
+        &scene,
+        &[
             "validate",
             "image",
             "--images",
@@ -391,33 +398,36 @@ fn messages_about_wrong_input_are_upstreams() {
             "good.yaml",
             "-k",
             "cosign.pub",
-        ])
-        .exits(1)
-        .says("Error: unable to parse Snapshot specification from [");
+        ],
+    )
+    .exits(1)
+    .says("Error: unable to parse Snapshot specification from [");
     assert_eq!(
-        said(scene.ec(&["validate", "image", "--nope"])),
+        said(ec(&scene, &["validate", "image", "--nope"])),
         "Error: unknown flag: --nope\n"
     );
     assert_eq!(
-        said(scene.validate("good.yaml", &["--vsa"])),
+        said(validate(&scene, "good.yaml", &["--vsa"])),
         "Error: --vsa is not supported by promote\n"
     );
     assert_eq!(
-        said(scene.validate("good.yaml", &["--quiet", "--timeout", "1ns"])),
+        said(validate(
+            &scene,
+            "good.yaml",
+            &["--quiet", "--timeout", "1ns"]
+        )),
         "Error: exceeded allowed execution time of 1ns, the timeout can be adjusted using the --timeout command line argument\n"
     );
 }
 
 #[test]
 fn an_error_of_a_component_leaves_no_report() {
-    let scene = LegacyEc::attested();
+    let scene = attested_image();
     scene.dir.write("broken/a.rego", "package main\nimport rego.v1\n# METADATA\n# title: t\n# custom:\n#   short_name: r\ndeny contains {\"code\": \"main.r\"}\n");
     scene
         .dir
         .write("broken.yaml", "sources: [{policy: [./broken]}]\n");
-    let run = scene
-        .validate("broken.yaml", &["--output", "json=report.json"])
-        .exits(1);
+    let run = validate(&scene, "broken.yaml", &["--output", "json=report.json"]).exits(1);
     let image = scene.image();
     let run = run.says(&format!(
         "Error: error validating image {image} of component Unnamed: "
@@ -427,10 +437,8 @@ fn an_error_of_a_component_leaves_no_report() {
 
 #[test]
 fn the_log_goes_where_it_is_told() {
-    let scene = LegacyEc::attested();
-    let run = scene
-        .validate("good.yaml", &["--logfile", "ec.log", "--verbose"])
-        .exits(0);
+    let scene = attested_image();
+    let run = validate(&scene, "good.yaml", &["--logfile", "ec.log", "--verbose"]).exits(0);
     assert_eq!(run.stderr, "");
     let log = scene.dir.read("ec.log");
     assert!(log.lines().all(|line| line.starts_with("time=\"")), "{log}");
@@ -439,57 +447,53 @@ fn the_log_goes_where_it_is_told() {
 
 #[test]
 fn policies_are_checked_and_inspected() {
-    let scene = LegacyEc::new();
-    let run = scene
-        .ec(&["validate", "policy", "--policy", "good.yaml"])
-        .exits(0);
+    let scene = unsigned_image();
+    let run = ec(&scene, &["validate", "policy", "--policy", "good.yaml"]).exits(0);
     assert_eq!(
         run.stdout,
         "Policy configuration conforms to the EnterpriseContractPolicy spec\n"
     );
     scene.dir.write("wrong.yaml", "sorces: []\n");
-    let run = scene
-        .ec(&["validate", "policy", "-p", "wrong.yaml"])
-        .exits(1);
+    let run = ec(&scene, &["validate", "policy", "-p", "wrong.yaml"]).exits(1);
     run.says("Error: policy configuration does not conform to the EnterpriseContractPolicy spec");
-    let run = scene
-        .ec(&["inspect", "policy", "--source", "./good"])
-        .exits(0);
+    let run = ec(&scene, &["inspect", "policy", "--source", "./good"]).exits(0);
     assert_eq!(
         run.stdout,
         "# Source: file::./good\n\nmain.attested (deny)\nhttps://conforma.dev/docs/policy/packages/release_main.html#main__attested\nAttested\nThere has to be an attestation.\n[minimal]\n--\n"
     );
-    let run = scene.ec(&[
-        "inspect",
-        "policy",
-        "-p",
-        "bad.yaml",
-        "-o",
-        "short-names",
-        "--package",
-        "never",
-    ]);
+    let run = ec(
+        &scene,
+        &[
+            "inspect",
+            "policy",
+            "-p",
+            "bad.yaml",
+            "-o",
+            "short-names",
+            "--package",
+            "never",
+        ],
+    );
     assert_eq!(run.exits(0).stdout, "never.ever\n");
-    let run = scene.ec(&["inspect", "policy", "-s", "./good", "-o", "json"]);
+    let run = ec(&scene, &["inspect", "policy", "-s", "./good", "-o", "json"]);
     let chains: Value = serde_json::from_str(&run.exits(0).stdout).unwrap();
     let rule = &chains["file::./good"][0];
     assert_eq!(rule["annotations"]["custom"]["short_name"], "attested");
     assert_eq!(rule["path"][2], json!({"type": "string", "value": "deny"}));
     assert_eq!(rule["location"]["col"], 1);
-    scene.ec(&["inspect", "policy", "-s", "./good", "-o", "x"]).exits(1).says(
+    ec(&scene, &["inspect", "policy", "-s", "./good", "-o", "x"]).exits(1).says(
         "Error: invalid value for --output 'x'. accepted values: json, text, names, short-names",
     );
 }
 
 #[test]
 fn the_version_is_that_of_reports() {
-    let scene = LegacyEc::attested();
-    let version = json(&scene.ec(&["version", "--json"]).exits(0).stdout)["Version"].clone();
-    let short = scene.ec(&["version", "-s"]).exits(0).stdout;
+    let scene = attested_image();
+    let version = json(&ec(&scene, &["version", "--json"]).exits(0).stdout)["Version"].clone();
+    let short = ec(&scene, &["version", "-s"]).exits(0).stdout;
     assert_eq!(version, short.as_str());
     let report = json(
-        &scene
-            .validate("good.yaml", &["--output", "json"])
+        &validate(&scene, "good.yaml", &["--output", "json"])
             .exits(0)
             .stdout,
     );
@@ -498,7 +502,7 @@ fn the_version_is_that_of_reports() {
 
 #[test]
 fn a_binary_called_ec_is_ec() {
-    let scene = LegacyEc::new();
+    let scene = unsigned_image();
     let program = scene.dir.path("ec");
     std::os::unix::fs::symlink(Path::new(env!("CARGO_BIN_EXE_promote")), &program).unwrap();
     let run = |arguments: &[&str]| {
@@ -521,16 +525,18 @@ fn a_binary_called_ec_is_ec() {
 
 #[test]
 fn a_trust_root_is_fetched_silently() {
-    let scene = LegacyEc::new();
-    scene
-        .ec(&[
+    let scene = unsigned_image();
+    ec(
+        &scene,
+        &[
             "sigstore",
             "initialize",
             "--mirror",
             "http://127.0.0.1:1",
             "--root",
             "absent.json",
-        ])
-        .exits(1)
-        .says("Error: ");
+        ],
+    )
+    .exits(1)
+    .says("Error: ");
 }

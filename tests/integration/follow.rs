@@ -170,9 +170,7 @@ impl FollowedTag {
             size: manifest.len(),
             media_type: signer::MANIFEST,
         };
-        let statements = self.universe.statements(&image, &self.universe.commit);
-        signer::sign(registry, &image, &self.universe.key).unwrap();
-        signer::attest(registry, &image, &self.universe.key, &statements).unwrap();
+        self.universe.sign_and_attest_image(&image).unwrap();
         digest
     }
 

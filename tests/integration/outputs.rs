@@ -10,60 +10,45 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lab::universe::Universe;
 use rustix::{
     fs::{CWD, FileType, Mode, mknodat},
     pty,
 };
 use serde_json::Value;
 
-use crate::harness::{ATTESTED_RULE, Run, Workdir};
+use crate::harness::{ATTESTED_RULE, Run, Scene, Workdir};
 
 /// No run may wait for a reader or a writer for longer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// An image that passes, and the flags that judge it.
-struct OutputFiles {
-    universe: Universe,
-    dir: Workdir,
+/// Starts with an image that passes, and an empty data directory.
+fn passing() -> Scene {
+    let scene = Scene::attested().file("policy/main.rego", ATTESTED_RULE);
+    fs::create_dir(scene.dir.path("data")).unwrap();
+    scene
 }
 
-impl OutputFiles {
-    fn new() -> Self {
-        let universe = Universe::new().unwrap();
-        universe.sign_and_attest().unwrap();
-        let dir = Workdir::new();
-        fs::create_dir(dir.path("data")).unwrap();
-        dir.write("policy/main.rego", ATTESTED_RULE);
-        Self { universe, dir }
-    }
+/// Returns the arguments that judge the image.
+fn arguments(scene: &Scene, more: &[&str]) -> Vec<String> {
+    let image = format!("--image={}", scene.image());
+    let own = [
+        "verify-ec",
+        "--data-dir=data",
+        "--policy=policy",
+        &image,
+        "--public-key=cosign.pub",
+        "--ignore-rekor",
+    ];
+    let all = own.iter().chain(more);
+    all.map(|flag| (*flag).to_owned()).collect()
+}
 
-    fn image(&self) -> String {
-        format!("{}@{}", self.universe.staging(), self.universe.image.digest)
-    }
-
-    fn flags(&self, more: &[&str]) -> Vec<String> {
-        let image = format!("--image={}", self.image());
-        let key = format!("--public-key={}", self.universe.public_key().display());
-        let own = [
-            "verify-ec",
-            "--data-dir=data",
-            "--policy=policy",
-            &image,
-            &key,
-            "--ignore-rekor",
-        ];
-        let all = own.iter().chain(more);
-        all.map(|flag| (*flag).to_owned()).collect()
-    }
-
-    fn verify(&self, flags: &[&str]) -> Run {
-        let arguments = self.flags(flags);
-        let began = Instant::now();
-        let run = Run::of(self.dir.command().args(arguments).output().unwrap());
-        assert!(began.elapsed() < PATIENCE, "{flags:?}");
-        run
-    }
+fn verify(scene: &Scene, flags: &[&str]) -> Run {
+    let arguments = arguments(scene, flags);
+    let began = Instant::now();
+    let run = Run::of(scene.dir.command().args(arguments).output().unwrap());
+    assert!(began.elapsed() < PATIENCE, "{flags:?}");
+    run
 }
 
 fn pipe(path: &Path) {
@@ -77,7 +62,7 @@ fn is_pipe(path: &Path) -> bool {
 
 #[test]
 fn a_pipe_with_a_reader_gets_what_is_written_and_stays_a_pipe() {
-    let scene = OutputFiles::new();
+    let scene = passing();
     for (name, flag) in [
         ("report", "--output=json=report"),
         ("log", "--log-file=log"),
@@ -90,7 +75,7 @@ fn a_pipe_with_a_reader_gets_what_is_written_and_stays_a_pipe() {
             let path = path.clone();
             thread::spawn(move || fs::read_to_string(path).unwrap())
         };
-        scene.verify(&[flag, "--log-level=debug"]).exits(0);
+        verify(&scene, &[flag, "--log-level=debug"]).exits(0);
         let text = reader.join().unwrap();
         assert!(is_pipe(&path), "{name}");
         if name == "log" {
@@ -103,7 +88,7 @@ fn a_pipe_with_a_reader_gets_what_is_written_and_stays_a_pipe() {
 
 #[test]
 fn a_pipe_without_a_reader_ends_in_an_error_and_stays_a_pipe() {
-    let scene = OutputFiles::new();
+    let scene = passing();
     for (name, flag) in [
         ("report", "--output=json=file:report"),
         ("log", "--log-file=file:log"),
@@ -111,7 +96,7 @@ fn a_pipe_without_a_reader_ends_in_an_error_and_stays_a_pipe() {
     ] {
         let path = scene.dir.path("data").join(name);
         pipe(&path);
-        scene.verify(&[flag]).exits(2).says(name);
+        verify(&scene, &[flag]).exits(2).says(name);
         assert!(is_pipe(&path), "{name}");
         fs::remove_file(path).unwrap();
     }
@@ -119,7 +104,7 @@ fn a_pipe_without_a_reader_ends_in_an_error_and_stays_a_pipe() {
 
 #[test]
 fn a_terminal_is_written_to_and_standard_output_has_names_too() {
-    let scene = OutputFiles::new();
+    let scene = passing();
     let flags = pty::OpenptFlags::RDWR | pty::OpenptFlags::NOCTTY;
     let master = pty::openpt(flags).unwrap();
     pty::unlockpt(&master).unwrap();
@@ -134,21 +119,21 @@ fn a_terminal_is_written_to_and_standard_output_has_names_too() {
         master
     });
     // The terminal is standard input there, and its name leads to the device itself.
-    let flags = scene.flags(&["--output=text=/proc/self/fd/0"]);
+    let flags = arguments(&scene, &["--output=text=/proc/self/fd/0"]);
     let mut command = scene.dir.command();
     let held = terminal.try_clone().unwrap();
     Run::of(command.args(flags).stdin(terminal).output().unwrap()).exits(0);
     // A terminal is one while its other end is open.
     let _master = reader.join().unwrap();
     assert!(rustix::termios::isatty(&held));
-    let run = scene.verify(&["--output=json=/dev/stdout"]).exits(0);
+    let run = verify(&scene, &["--output=json=/dev/stdout"]).exits(0);
     assert!(serde_json::from_str::<Value>(&run.stdout).unwrap()["success"] == true);
     assert!(fs::symlink_metadata("/dev/stdout").unwrap().is_symlink());
 }
 
 #[test]
 fn a_link_is_written_through_within_its_directory_and_refused_out_of_it() {
-    let scene = OutputFiles::new();
+    let scene = passing();
     let victim = scene.dir.write("victim", "precious");
     let data = scene.dir.path("data");
     for (name, flag) in [
@@ -162,14 +147,13 @@ fn a_link_is_written_through_within_its_directory_and_refused_out_of_it() {
         fs::write(data.join("own"), "").unwrap();
         symlink("own", &link).unwrap();
         // Twice: an old output behind the link is replaced too.
-        scene.verify(&[flag]).exits(0);
-        scene.verify(&[flag]).exits(0);
+        verify(&scene, &[flag]).exits(0);
+        verify(&scene, &[flag]).exits(0);
         assert!(link.is_symlink(), "{name}");
         assert!(fs::metadata(data.join("own")).unwrap().len() > 0, "{name}");
         fs::remove_file(&link).unwrap();
         symlink("../victim", &link).unwrap();
-        scene
-            .verify(&[flag])
+        verify(&scene, &[flag])
             .exits(2)
             .says("outside of its directory");
         assert_eq!(fs::read_to_string(&victim).unwrap(), "precious", "{name}");
@@ -206,7 +190,7 @@ fn readers() -> [(&'static str, Vec<&'static str>); 6] {
 
 #[test]
 fn only_regular_files_inside_the_data_directory_are_read() {
-    let scene = OutputFiles::new();
+    let scene = passing();
     let it = scene.dir.path("data/it");
     let secret = scene.dir.write("secret", "password: s3cret\n");
     let run = |arguments: &[&str]| {
@@ -252,20 +236,20 @@ fn only_regular_files_inside_the_data_directory_are_read() {
 
 #[test]
 fn a_policy_directory_holds_regular_files_alone() {
-    let scene = OutputFiles::new();
-    scene.verify(&[]).exits(0);
+    let scene = passing();
+    verify(&scene, &[]).exits(0);
     let inside = scene.dir.path("policy/more.rego");
     pipe(&inside);
-    scene.verify(&[]).exits(2).says("not a regular file");
+    verify(&scene, &[]).exits(2).says("not a regular file");
     fs::remove_file(&inside).unwrap();
     // Mounted ConfigMaps are links inside.
     scene.dir.write("policy/..data/more.rego", "package more\n");
     symlink("..data/more.rego", &inside).unwrap();
-    scene.verify(&[]).exits(0);
+    verify(&scene, &[]).exits(0);
     fs::remove_file(&inside).unwrap();
     let outside = scene.dir.write("outside.rego", "package outside\n");
     symlink(&outside, &inside).unwrap();
-    scene.verify(&[]).exits(2);
+    verify(&scene, &[]).exits(2);
 }
 
 #[test]
@@ -365,7 +349,7 @@ fn an_empty_source_repository_switches_no_check_off() {
 
 #[test]
 fn no_message_shows_a_part_of_a_file_that_is_something_else() {
-    let scene = OutputFiles::new();
+    let scene = passing();
     for text in [
         "password: [s3cret",
         "\"s3cret",

@@ -3,96 +3,84 @@
 use lab::{
     registry::{self, Options},
     signer::{self, Image},
-    universe::{STAGING, Universe},
+    universe::STAGING,
 };
 use serde_json::json;
 
-use crate::harness::{Run, Scene, Workdir};
+use crate::harness::{Run, Scene};
 
-struct HostAliases {
-    universe: Universe,
-    dir: Workdir,
+fn port(scene: &Scene) -> String {
+    let address = scene.universe.registry.address();
+    address.rsplit(':').next().unwrap().to_owned()
 }
 
-impl HostAliases {
-    fn new() -> Self {
-        let Scene { universe, dir } = Scene::with_label_policy();
-        Self { universe, dir }
-    }
+/// Returns the image's reference by another name of the host.
+fn image(scene: &Scene, host: &str) -> String {
+    let digest = &scene.universe.image.digest;
+    format!("{host}:{}/{STAGING}@{digest}", port(scene))
+}
 
-    fn port(&self) -> String {
-        let address = self.universe.registry.address();
-        address.rsplit(':').next().unwrap().to_owned()
-    }
+/// Returns a Snapshot with the image by another name of the host.
+fn list(scene: &Scene, host: &str) -> String {
+    let component = json!({"name": "web", "containerImage": image(scene, host)});
+    json!({"application": "a", "components": [component]}).to_string()
+}
 
-    /// The image by another name of the host.
-    fn image(&self, host: &str) -> String {
-        let digest = &self.universe.image.digest;
-        format!("{host}:{}/{STAGING}@{digest}", self.port())
-    }
+fn judge(scene: &Scene, more: &[&str]) -> Run {
+    let own = [
+        "verify-ec",
+        "--policy=policy.yaml",
+        "--public-key=cosign.pub",
+        "--ignore-rekor",
+    ];
+    scene.universe.registry.forget_requests();
+    scene.dir.promote(&[&own[..], more].concat())
+}
 
-    fn list(&self, host: &str) -> String {
-        let component = json!({"name": "web", "containerImage": self.image(host)});
-        json!({"application": "a", "components": [component]}).to_string()
-    }
-
-    fn judge(&self, more: &[&str]) -> Run {
-        let own = [
-            "verify-ec",
-            "--policy=policy.yaml",
-            "--public-key=cosign.pub",
-            "--ignore-rekor",
-        ];
-        self.universe.registry.forget_requests();
-        self.dir.promote(&[&own[..], more].concat())
-    }
-
-    fn is_asked(&self) -> bool {
-        !self.universe.registry.requests().is_empty()
-    }
+/// Tells whether the registry got a request.
+fn is_asked(scene: &Scene) -> bool {
+    !scene.universe.registry.requests().is_empty()
 }
 
 #[test]
 fn a_private_address_that_only_a_snapshot_names_is_not_asked() {
-    let scene = HostAliases::new();
+    let scene = Scene::with_label_policy();
     // The address of no host and of every one: the system takes it for this machine.
-    let list = scene.list("0.0.0.0");
-    let plain = format!("--plain-http=0.0.0.0:{}", scene.port());
-    scene
-        .judge(&["--images", &list])
+    let list = list(&scene, "0.0.0.0");
+    let plain = format!("--plain-http=0.0.0.0:{}", port(&scene));
+    judge(&scene, &["--images", &list])
         .exits(2)
         .says("to which only a Snapshot leads")
         .says("name it by a flag");
-    assert!(!scene.is_asked());
+    assert!(!is_asked(&scene));
     // The honest twin: a flag names the host.
-    scene.judge(&["--images", &list, &plain]).exits(0);
-    assert!(scene.is_asked());
-    let image = scene.image("0.0.0.0");
-    let run = scene.judge(&["--image", &image]);
+    judge(&scene, &["--images", &list, &plain]).exits(0);
+    assert!(is_asked(&scene));
+    let image = image(&scene, "0.0.0.0");
+    let run = judge(&scene, &["--image", &image]);
     assert!(!run.stderr.contains("Snapshot leads"), "{}", run.stderr);
     // So does a file of credentials; the host speaks no TLS, which is said then.
-    let logins = json!({"auths": {format!("0.0.0.0:{}", scene.port()): {"auth": "dTpw"}}});
+    let logins = json!({"auths": {format!("0.0.0.0:{}", port(&scene)): {"auth": "dTpw"}}});
     scene.dir.write("auth.json", logins.to_string());
-    let run = scene.judge(&["--authfile=auth.json", "--images", &list]);
+    let run = judge(&scene, &["--authfile=auth.json", "--images", &list]);
     assert!(!run.stderr.contains("Snapshot leads"), "{}", run.stderr);
 }
 
 #[test]
 fn a_value_from_a_trigger_names_no_host() {
-    let scene = HostAliases::new();
-    let list = scene.list("0.0.0.0");
-    let text = format!("k=0.0.0.0:{}/x", scene.port());
-    scene
-        .judge(&["--images", &list, "--extra-rule-data", &text])
+    let scene = Scene::with_label_policy();
+    let list = list(&scene, "0.0.0.0");
+    let text = format!("k=0.0.0.0:{}/x", port(&scene));
+    judge(&scene, &["--images", &list, "--extra-rule-data", &text])
         .exits(2)
         .says("to which only a Snapshot leads");
 }
 
 #[test]
 fn the_other_fronts_hold_it_too() {
-    let scene = HostAliases::new();
-    let list = scene.list("0.0.0.0");
-    let plain = format!("--plain-http=0.0.0.0:{}", scene.port());
+    let scene = Scene::with_label_policy();
+    let list = list(&scene, "0.0.0.0");
+    let plain = format!("--plain-http=0.0.0.0:{}", port(&scene));
     scene.universe.registry.forget_requests();
     let ec = [
         "ec",
@@ -105,8 +93,8 @@ fn the_other_fronts_hold_it_too() {
         &list,
     ];
     scene.dir.promote(&ec).exits(1);
-    assert!(!scene.is_asked());
-    scene.judge(&["--images", &list, &plain]).exits(0);
+    assert!(!is_asked(&scene));
+    judge(&scene, &["--images", &list, &plain]).exits(0);
     scene.universe.registry.forget_requests();
     let to = format!("--to={}", scene.universe.production());
     scene
@@ -124,7 +112,7 @@ fn the_other_fronts_hold_it_too() {
 
 #[test]
 fn a_pod_has_no_registry_at_loopback() {
-    let scene = HostAliases::new();
+    let scene = Scene::with_label_policy();
     let run = |more: &[&str]| {
         let mut command = scene.dir.command();
         let command = command.env("KUBERNETES_SERVICE_HOST", "10.96.0.1").args([
@@ -137,27 +125,27 @@ fn a_pod_has_no_registry_at_loopback() {
     };
     // A name is as private as the addresses to which it resolves.
     for host in ["127.0.0.1", "localhost"] {
-        let list = scene.list(host);
-        scene.judge(&["--images", &list]).exits(0);
+        let list = list(&scene, host);
+        judge(&scene, &["--images", &list]).exits(0);
         scene.universe.registry.forget_requests();
         let refused = run(&["--images", &list])
             .exits(2)
-            .says(&format!("{host}:{} is a private", scene.port()))
+            .says(&format!("{host}:{} is a private", port(&scene)))
             .says("to which only a Snapshot leads")
             .says("name it by a flag");
         assert!(!refused.stderr.contains("(try 2"), "{}", refused.stderr);
-        assert!(!scene.is_asked());
-        run(&["--image", &scene.image(host)]).exits(0);
-        let plain = format!("--plain-http={host}:{}", scene.port());
+        assert!(!is_asked(&scene));
+        run(&["--image", &image(&scene, host)]).exits(0);
+        let plain = format!("--plain-http={host}:{}", port(&scene));
         run(&["--images", &list, &plain]).exits(0);
     }
 }
 
 #[test]
 fn a_registry_of_a_snapshot_does_not_redirect_into_a_private_network() {
-    let scene = HostAliases::new();
+    let scene = Scene::with_label_policy();
     let options = Options {
-        redirect_blobs: Some(format!("http://0.0.0.0:{}", scene.port())),
+        redirect_blobs: Some(format!("http://0.0.0.0:{}", port(&scene))),
         ..Options::default()
     };
     let other = registry::Server::start(options).unwrap();
@@ -169,10 +157,10 @@ fn a_registry_of_a_snapshot_does_not_redirect_into_a_private_network() {
     let reference = format!("{}/{STAGING}@{}", other.address(), image.digest);
     let component = json!({"name": "web", "containerImage": reference});
     let list = json!({"application": "a", "components": [component]}).to_string();
-    let run = scene.judge(&["--images", &list]);
+    let run = judge(&scene, &["--images", &list]);
     assert_ne!(run.code, 0, "{}", run.stderr);
-    assert!(!scene.is_asked());
+    assert!(!is_asked(&scene));
     // A registry that a flag names may keep its blobs in a private store.
-    scene.judge(&["--image", &reference]);
-    assert!(scene.is_asked());
+    judge(&scene, &["--image", &reference]);
+    assert!(is_asked(&scene));
 }

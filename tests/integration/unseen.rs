@@ -7,7 +7,7 @@ mod content;
 
 use lab::{
     registry::{Effect, Fault},
-    signer::{self, Image},
+    signer::Image,
     universe::{STAGING, Universe},
 };
 use serde_json::{Value, json};
@@ -211,9 +211,7 @@ impl FactImage {
             size: manifest.to_string().len(),
             ..universe.image.clone()
         };
-        signer::sign(registry, &image, &universe.key).unwrap();
-        let statements = universe.statements(&image, &universe.commit);
-        signer::attest(registry, &image, &universe.key, &statements).unwrap();
+        universe.sign_and_attest_image(&image).unwrap();
         let text = |value: &Value| value["digest"].as_str().unwrap().to_owned();
         let reference = match fact.source {
             Source::Blob(repository) => {
@@ -327,9 +325,7 @@ import rego.v1
             size: bytes.len(),
             ..self.image.clone()
         };
-        signer::sign(registry, &image, &universe.key).unwrap();
-        let statements = universe.statements(&image, &universe.commit);
-        signer::attest(registry, &image, &universe.key, &statements).unwrap();
+        universe.sign_and_attest_image(&image).unwrap();
         image
     }
 

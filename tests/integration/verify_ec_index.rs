@@ -27,7 +27,7 @@ impl AttestedIndex {
             universe,
             dir,
         };
-        vouch(&scene.universe, &scene.index);
+        scene.universe.sign_and_attest_image(&scene.index).unwrap();
         let image = format!("{}@{}", scene.universe.staging(), scene.index.digest);
         let (url, commit) = (scene.universe.source_url(), &scene.universe.commit);
         let list = json!({"application": "", "components": [
@@ -47,12 +47,6 @@ impl AttestedIndex {
             policy,
         ])
     }
-}
-
-fn vouch(universe: &Universe, image: &Image) {
-    signer::sign(&universe.registry, image, &universe.key).unwrap();
-    let statements = universe.statements(image, &universe.commit);
-    signer::attest(&universe.registry, image, &universe.key, &statements).unwrap();
 }
 
 fn push(universe: &Universe, seed: &str) -> Image {
@@ -77,7 +71,7 @@ fn an_image_of_the_index_that_nobody_signed_refuses_the_index() {
         let universe = Universe::new().unwrap();
         let image = push(&universe, "arm");
         if signed {
-            vouch(&universe, &image);
+            universe.sign_and_attest_image(&image).unwrap();
         }
         let scene = AttestedIndex::new(universe, &[child(&image, "linux", "arm64")]);
         scene.verify().exits(if signed { 0 } else { 4 });
@@ -92,11 +86,11 @@ fn an_image_of_an_index_in_the_index_is_verified_too() {
         let universe = Universe::new().unwrap();
         let image = push(&universe, "arm");
         if signed {
-            vouch(&universe, &image);
+            universe.sign_and_attest_image(&image).unwrap();
         }
         let children = [child(&image, "linux", "arm64")];
         let inner = signer::push_index_of(&universe.registry, STAGING, "inner", &children);
-        vouch(&universe, &inner);
+        universe.sign_and_attest_image(&inner).unwrap();
         let scene = AttestedIndex::new(universe, &[inner.descriptor()]);
         scene.verify().exits(if signed { 0 } else { 4 });
     }
@@ -107,7 +101,7 @@ fn only_what_no_node_can_run_is_left_out_as_a_builders_attestation() {
     for (os, architecture, code) in [("unknown", "unknown", 0), ("linux", "amd64", 4)] {
         let universe = Universe::new().unwrap();
         let (image, hidden) = (push(&universe, "arm"), push(&universe, "hidden"));
-        vouch(&universe, &image);
+        universe.sign_and_attest_image(&image).unwrap();
         let children = [
             child(&image, "linux", "arm64"),
             marked(child(&hidden, os, architecture)),
@@ -141,7 +135,7 @@ fn an_index_without_images_is_never_a_yes() {
     for (name, children) in [("none", 0), ("an attestation alone", 1), ("one image", 2)] {
         let universe = Universe::new().unwrap();
         let image = push(&universe, "amd");
-        vouch(&universe, &image);
+        universe.sign_and_attest_image(&image).unwrap();
         let children = match children {
             0 => Vec::new(),
             1 => vec![marked(child(&image, "unknown", "unknown"))],
@@ -169,12 +163,12 @@ fn an_index_that_its_descriptor_calls_an_image_is_refused() {
             "inner",
             &[child(&image, "linux", "amd64")],
         );
-        vouch(&universe, &inner);
+        universe.sign_and_attest_image(&inner).unwrap();
         let mut entry = child(&inner, "linux", "amd64");
         if lie {
             entry["mediaType"] = json!("application/vnd.oci.image.manifest.v1+json");
         } else {
-            vouch(&universe, &image);
+            universe.sign_and_attest_image(&image).unwrap();
         }
         let run = AttestedIndex::new(universe, &[entry]).verify();
         assert_eq!(run.code == 0, !lie, "{}", run.stderr);
@@ -189,7 +183,7 @@ fn a_document_that_go_reads_in_another_way_is_refused() {
     for lie in [false, true] {
         let universe = Universe::new().unwrap();
         let (good, evil) = (push(&universe, "good"), push(&universe, "evil"));
-        vouch(&universe, &good);
+        universe.sign_and_attest_image(&good).unwrap();
         let mut scene = AttestedIndex::new(universe, &[child(&good, "linux", "amd64")]);
         if lie {
             let registry = &scene.universe.registry;
@@ -205,7 +199,7 @@ fn a_document_that_go_reads_in_another_way_is_refused() {
             scene.dir.write("images.json", list);
             scene.index.digest = digest;
             scene.index.size = index.len();
-            vouch(&scene.universe, &scene.index);
+            scene.universe.sign_and_attest_image(&scene.index).unwrap();
         }
         let run = scene.verify();
         assert_eq!(run.code == 0, !lie, "{}", run.stderr);

@@ -75,13 +75,6 @@ impl Universe {
         std::iter::once(web).chain(more).collect()
     }
 
-    /// Signs and attests the image of a component as the build system does.
-    pub fn sign_and_attest_component(&self, component: &Component) -> Result<()> {
-        let statements = self.statements(&component.image, &self.commit);
-        signer::sign(&self.registry, &component.image, &self.key)?;
-        signer::attest(&self.registry, &component.image, &self.key, &statements)
-    }
-
     /// Returns the reference that production runs of a component.
     pub fn deployed_component(&self, name: &str) -> Result<String> {
         let patch = self.gitops()?.read("main", &patch_path(name))?;

@@ -64,7 +64,7 @@ fn one_refused_component_keeps_both_from_production() {
     run(&universe, &dir, &[]).exits(4).says("api has ");
     assert_eq!(universe.state().unwrap(), before);
 
-    universe.sign_and_attest_component(&api).unwrap();
+    universe.sign_and_attest_image(&api.image).unwrap();
     let steps = chain.all().unwrap();
     let (last, ran) = steps.last().unwrap();
     let end = (Step::UpdateDeployment, 0);
@@ -75,7 +75,7 @@ fn one_refused_component_keeps_both_from_production() {
 #[test]
 fn both_components_are_promoted_by_one_commit() {
     let (universe, api) = two_components();
-    universe.sign_and_attest_component(&api).unwrap();
+    universe.sign_and_attest_image(&api.image).unwrap();
     let gitops = universe.gitops().unwrap();
     let before = gitops.resolve("main").unwrap();
     run(&universe, &Workdir::new(), &[]).exits(0);

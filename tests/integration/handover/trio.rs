@@ -27,7 +27,7 @@ impl Trio {
         }
         let components = universe.components();
         for component in &components {
-            universe.sign_and_attest_component(component).unwrap();
+            universe.sign_and_attest_image(&component.image).unwrap();
         }
         let images = components
             .into_iter()

@@ -15,9 +15,7 @@ fn two_versions(vouch: bool) -> (Universe, Image) {
     let registry = &universe.registry;
     let second = signer::push_image(registry, STAGING, "v2.0", "second", 2).unwrap();
     if vouch {
-        signer::sign(registry, &second, &universe.key).unwrap();
-        let statements = universe.statements(&second, &universe.commit);
-        signer::attest(registry, &second, &universe.key, &statements).unwrap();
+        universe.sign_and_attest_image(&second).unwrap();
     }
     (universe, second)
 }

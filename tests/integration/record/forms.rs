@@ -112,9 +112,7 @@ fn every_platform_of_an_index_has_a_summary() {
     ];
     let index = signer::push_index_of(registry, STAGING, "index", &manifests);
     for image in [&index, &amd64, &arm64, &builder] {
-        signer::sign(registry, image, &universe.key).unwrap();
-        let statements = universe.statements(image, &universe.commit);
-        signer::attest(registry, image, &universe.key, &statements).unwrap();
+        universe.sign_and_attest_image(image).unwrap();
     }
     promoted(&scene, &index, &["--policy=policy"]);
     scene.sign(&["--out=copies", POLICY]).exits(0);

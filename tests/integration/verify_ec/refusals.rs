@@ -58,14 +58,7 @@ fn refuses_the_signature_and_attestation_of_another_image() {
         1,
     )
     .unwrap();
-    signer::sign(&universe.registry, &other, &universe.key).unwrap();
-    signer::attest(
-        &universe.registry,
-        &other,
-        &universe.key,
-        &universe.statements(&other, &universe.commit),
-    )
-    .unwrap();
+    universe.sign_and_attest_image(&other).unwrap();
     signer::steal(&universe.registry, "sig", &other, &universe.image).unwrap();
     signer::steal(&universe.registry, "att", &other, &universe.image).unwrap();
     let mut codes = scene.violation_codes();

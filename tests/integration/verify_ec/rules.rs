@@ -141,9 +141,7 @@ fn the_bundle_of_an_operator_shows_its_manifests_to_the_rules() {
         digest,
         ..universe.image.clone()
     };
-    signer::sign(&universe.registry, &bundle, &universe.key).unwrap();
-    let statements = universe.statements(&bundle, &universe.commit);
-    signer::attest(&universe.registry, &bundle, &universe.key, &statements).unwrap();
+    universe.sign_and_attest_image(&bundle).unwrap();
     let rule = r#"package main
 
 # METADATA

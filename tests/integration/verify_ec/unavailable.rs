@@ -45,12 +45,7 @@ fn an_index_whose_children_cannot_be_seen_never_passes() {
     let (amd64, arm64) = (push("amd64"), push("arm64"));
     let children = [("amd64", &amd64), ("arm64", &arm64)];
     let index = signer::push_index(&universe.registry, STAGING, "index", &children).unwrap();
-    let vouch = |image: &signer::Image| {
-        signer::sign(&universe.registry, image, &universe.key).unwrap();
-        let statements = universe.statements(image, &universe.commit);
-        signer::attest(&universe.registry, image, &universe.key, &statements).unwrap();
-    };
-    vouch(&index);
+    universe.sign_and_attest_image(&index).unwrap();
     let list = scene.dir.read("images.json");
     let list = list.replace(&universe.image.digest, &index.digest);
     scene.dir.write("images.json", list);
@@ -61,8 +56,8 @@ fn an_index_whose_children_cannot_be_seen_never_passes() {
     universe.registry.fail(fault);
     scene.verify_images(&[]).exits(2);
     assert!(!scene.dir.exists("verified.json"));
-    vouch(&amd64);
-    vouch(&arm64);
+    universe.sign_and_attest_image(&amd64).unwrap();
+    universe.sign_and_attest_image(&arm64).unwrap();
     scene.verify_images(&[]).exits(0);
 }
 
