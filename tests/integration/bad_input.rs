@@ -6,42 +6,16 @@ use std::fs;
 use lab::{
     chain::{Chain, Step},
     signer::{self, Key},
-    universe::{PATCH, STAGING, TAG, Universe},
+    universe::{PATCH, STAGING, Universe},
 };
 
 use crate::harness::Scene;
 
-/// Runs of the chain over the image of a scene.
-struct ChainInput(Scene);
-
-impl ChainInput {
-    fn new() -> Self {
-        Self::of(Scene::attested())
-    }
-
-    fn unsigned() -> Self {
-        Self::of(Scene::unsigned())
-    }
-
-    fn of(scene: Scene) -> Self {
-        fs::create_dir(scene.dir.path("data")).unwrap();
-        Self(scene)
-    }
-
-    fn chain(&self) -> Chain<'_> {
-        Chain {
-            universe: &self.0.universe,
-            promote: env!("CARGO_BIN_EXE_promote").into(),
-            dir: self.0.dir.path("data"),
-            tag: TAG.to_owned(),
-            more: Vec::new(),
-        }
-    }
-
+impl Scene {
     /// Runs the chain, which must end at the step with the code and the reason; nothing moves.
     #[track_caller]
     fn refused(&self, chain: &Chain<'_>, by: Step, code: i32, reason: &str) {
-        let before = self.0.universe.state().unwrap();
+        let before = self.universe.state().unwrap();
         let steps = chain.all().unwrap();
         let (last, ran) = steps.last().unwrap();
         assert_eq!((*last, ran.code), (by, code), "{}", ran.stderr);
@@ -50,7 +24,7 @@ impl ChainInput {
             "no {reason:?} in: {}",
             ran.stderr
         );
-        assert_eq!(self.0.universe.state().unwrap(), before);
+        assert_eq!(self.universe.state().unwrap(), before);
     }
 
     /// With one more flag of the step.
@@ -73,7 +47,7 @@ impl ChainInput {
     /// Runs one step after the others, which must refuse; nothing moves.
     #[track_caller]
     fn refuses(&self, step: Step, code: i32, reason: &str) {
-        let before = self.0.universe.state().unwrap();
+        let before = self.universe.state().unwrap();
         let ran = self.chain().step(step).unwrap();
         assert_eq!(ran.code, code, "{}", ran.stderr);
         assert!(
@@ -81,7 +55,7 @@ impl ChainInput {
             "no {reason:?} in: {}",
             ran.stderr
         );
-        assert_eq!(self.0.universe.state().unwrap(), before);
+        assert_eq!(self.universe.state().unwrap(), before);
     }
 
     /// The twin: nothing is wrong (any more), so the image is promoted.
@@ -95,18 +69,18 @@ impl ChainInput {
             "{}",
             ran.stderr
         );
-        let digest = &self.0.universe.image.digest;
-        let deployed = self.0.universe.deployed().unwrap();
+        let digest = &self.universe.image.digest;
+        let deployed = self.universe.deployed().unwrap();
         assert_eq!(
             deployed,
-            format!("{}:prod-v1.0@{digest}", self.0.universe.production())
+            format!("{}:prod-v1.0@{digest}", self.universe.production())
         );
     }
 }
 
 #[test]
 fn a_tag_that_is_none_or_that_oci_refuses_exits_2() {
-    let scene = ChainInput::new();
+    let scene = Scene::attested();
     for (tag, reason) in [
         ("v1+2", "'+'"),
         ("svc/v1", "'/'"),
@@ -122,30 +96,29 @@ fn a_tag_that_is_none_or_that_oci_refuses_exits_2() {
         scene.refused(&chain, Step::ExtractTag, 2, reason);
     }
     let branch = ["extract-tag", "--ref=refs/heads/main"];
-    scene.0.dir.promote(&branch).exits(2).says("a branch");
-    assert!(!scene.0.dir.exists("x") && !scene.0.dir.exists("data/x"));
+    scene.dir.promote(&branch).exits(2).says("a branch");
+    assert!(!scene.dir.exists("x") && !scene.dir.exists("data/x"));
     scene.promotes();
 }
 
 #[test]
 fn a_tag_or_an_image_that_does_not_exist_exits_3() {
-    let scene = ChainInput::new();
+    let scene = Scene::attested();
     let mut chain = scene.chain();
     chain.tag = "v9".to_owned();
     scene.refused(&chain, Step::ExtractTag, 3, "v9");
-    let source = scene.0.universe.source().unwrap();
-    source.tag("v9", &scene.0.universe.commit).unwrap();
+    let source = scene.universe.source().unwrap();
+    source.tag("v9", &scene.universe.commit).unwrap();
     scene.refused(&chain, Step::GatherImages, 3, "no image");
     scene.promotes();
 }
 
 #[test]
 fn an_empty_list_of_images_exits_3_at_every_step() {
-    let scene = ChainInput::new();
+    let scene = Scene::attested();
     let nothing = r#"{"components":[]}"#;
     let flag = format!("--snapshot={nothing}");
     scene
-        .0
         .dir
         .promote(&["gather-images", &flag])
         .exits(3)
@@ -154,25 +127,25 @@ fn an_empty_list_of_images_exits_3_at_every_step() {
     let verified = scene.chain().file("verified.json");
     let promoted = format!(
         r#"{{"version":1,"verifiedDigest":"{}","gitTag":null,"commit":null,"policyDigest":null,"reportDigest":null,"components":[]}}"#,
-        scene.0.universe.image.digest
+        scene.universe.image.digest
     );
     let start = verified.find("\"components\":[").unwrap();
     let verified = format!("{}\"components\":[]}}", &verified[..start]);
     let empty = || {
-        scene.0.dir.write("images.json", nothing);
-        scene.0.dir.write("verified.json", &verified);
-        scene.0.dir.write("promoted.json", &promoted);
+        scene.dir.write("images.json", nothing);
+        scene.dir.write("verified.json", &verified);
+        scene.dir.write("promoted.json", &promoted);
     };
-    let key = format!("--public-key={}", scene.0.universe.public_key().display());
+    let key = format!("--public-key={}", scene.universe.public_key().display());
     let policy = concat!("--policy=", env!("CARGO_MANIFEST_DIR"), "/policies/release");
-    let gitops = format!("--gitops-repo-url={}", scene.0.universe.gitops_url());
+    let gitops = format!("--gitops-repo-url={}", scene.universe.gitops_url());
     for arguments in [
         &["verify-ec", &key, policy, "--ignore-rekor"][..],
         &["copy-image", "--tag=x"],
         &["update-deployment", &gitops],
     ] {
         empty();
-        scene.0.dir.promote(arguments).exits(3).says("images");
+        scene.dir.promote(arguments).exits(3).says("images");
     }
     scene.promotes();
 }
@@ -225,25 +198,25 @@ fn signatures_and_attestations_that_do_not_hold_exit_4() {
         }),
     ];
     for (reason, fault) in faults {
-        let scene = ChainInput::unsigned();
-        fault(&scene.0.universe);
+        let scene = Scene::unsigned();
+        fault(&scene.universe);
         scene.refused(&scene.chain(), Step::VerifyEc, 4, reason);
         let verdict = scene.chain().file("verified.json");
         assert!(!verdict.contains("\"success\":true"), "{reason}: {verdict}");
-        scene.0.universe.sign_and_attest().unwrap();
+        scene.universe.sign_and_attest().unwrap();
         scene.promotes();
     }
 }
 
 #[test]
 fn without_the_log_the_log_must_be_ignored_by_name() {
-    let scene = ChainInput::new();
+    let scene = Scene::attested();
     scene.refused_with(Step::VerifyEc, "--ignore-rekor=false", 4, "log");
 }
 
 #[test]
 fn a_registry_or_a_git_host_that_is_down_exits_5() {
-    let scene = ChainInput::new();
+    let scene = Scene::attested();
     scene.refused_with(
         Step::ExtractTag,
         "--git-url=http://127.0.0.1:1/x.git",
@@ -258,7 +231,7 @@ fn a_registry_or_a_git_host_that_is_down_exits_5() {
     );
     scene.up_to(Step::CopyImage);
     let ran = scene.chain();
-    let before = scene.0.universe.state().unwrap();
+    let before = scene.universe.state().unwrap();
     let copy = ran.promote(&[
         "copy-image".to_owned(),
         "--verified=verified.json".to_owned(),
@@ -267,21 +240,19 @@ fn a_registry_or_a_git_host_that_is_down_exits_5() {
     ]);
     let copy = copy.unwrap();
     assert_eq!(copy.code, 5, "{}", copy.stderr);
-    assert_eq!(scene.0.universe.state().unwrap(), before);
+    assert_eq!(scene.universe.state().unwrap(), before);
     scene.promotes();
 }
 
 #[test]
 fn a_policy_that_does_not_parse_exits_2() {
-    let scene = ChainInput::new();
+    let scene = Scene::attested();
     let policy = scene
-        .0
         .dir
         .write("broken/a.rego", "package a\ndeny contains {\n");
     let policy = format!("--policy={}", policy.parent().unwrap().display());
     scene.refused_with(Step::VerifyEc, &policy, 2, "a.rego:");
     scene
-        .0
         .universe
         .set_policy(&[("release/broken.rego", "package b\nx := \n")])
         .unwrap();
@@ -296,8 +267,8 @@ fn a_hand_over_file_of_another_run_or_with_one_byte_changed_exits_4() {
         (Step::CopyImage, "verified.json"),
         (Step::UpdateDeployment, "promoted.json"),
     ] {
-        let scene = ChainInput::new();
-        let path = scene.0.dir.path(&format!("data/{name}"));
+        let scene = Scene::attested();
+        let path = scene.dir.path(&format!("data/{name}"));
         scene.up_to(step);
         let good = fs::read(&path).unwrap();
         // Whatever byte it is; the first ones are those of the braces and names.
@@ -307,7 +278,7 @@ fn a_hand_over_file_of_another_run_or_with_one_byte_changed_exits_4() {
             fs::write(&path, &changed).unwrap();
             scene.refuses(step, 4, "belongs to another run");
         }
-        let digest = &scene.0.universe.image.digest;
+        let digest = &scene.universe.image.digest;
         let other = format!("sha256:{}", "7".repeat(64));
         let text = String::from_utf8(good.clone()).unwrap();
         fs::write(&path, text.replace(digest, &other)).unwrap();
@@ -319,16 +290,13 @@ fn a_hand_over_file_of_another_run_or_with_one_byte_changed_exits_4() {
 
 #[test]
 fn a_verdict_that_never_vouched_for_the_digest_exits_4_without_its_digest_too() {
-    let scene = ChainInput::new();
+    let scene = Scene::attested();
     scene.up_to(Step::CopyImage);
-    let evil = signer::push_image(&scene.0.universe.registry, STAGING, "evil", "evil", 2).unwrap();
-    let before = scene.0.universe.state().unwrap();
-    let (registry, data) = (
-        scene.0.universe.registry.address(),
-        scene.0.dir.path("data"),
-    );
+    let evil = signer::push_image(&scene.universe.registry, STAGING, "evil", "evil", 2).unwrap();
+    let before = scene.universe.state().unwrap();
+    let (registry, data) = (scene.universe.registry.address(), scene.dir.path("data"));
     let copy = |reference: &str| {
-        scene.0.dir.promote(&[
+        scene.dir.promote(&[
             "copy-image",
             &format!("{registry}/{STAGING}{reference}"),
             &format!("{registry}/acme/web:x"),
@@ -347,19 +315,19 @@ fn a_verdict_that_never_vouched_for_the_digest_exits_4_without_its_digest_too() 
     );
     assert_ne!(refused, verdict);
     fs::write(&path, refused).unwrap();
-    copy(&format!("@{}", scene.0.universe.image.digest))
+    copy(&format!("@{}", scene.universe.image.digest))
         .exits(4)
         .says("as refused");
-    assert_eq!(scene.0.universe.state().unwrap(), before);
+    assert_eq!(scene.universe.state().unwrap(), before);
     fs::write(&path, verdict).unwrap();
-    copy(&format!("@{}", scene.0.universe.image.digest)).exits(0);
+    copy(&format!("@{}", scene.universe.image.digest)).exits(0);
 }
 
 #[test]
 fn a_deployment_without_the_container_exits_3() {
-    let scene = ChainInput::new();
+    let scene = Scene::attested();
     let other = "kind: Deployment\nspec: {template: {spec: {containers: [{name: a, image: x}, {name: b, image: y}]}}}\n";
-    let gitops = scene.0.universe.gitops().unwrap();
+    let gitops = scene.universe.gitops().unwrap();
     let honest = gitops.read("main", PATCH).unwrap();
     gitops.commit("main", "other", &[(PATCH, other)]).unwrap();
     scene.up_to(Step::UpdateDeployment);
@@ -370,9 +338,9 @@ fn a_deployment_without_the_container_exits_3() {
 
 #[test]
 fn missing_credentials_exit_2() {
-    let scene = ChainInput::new();
+    let scene = Scene::attested();
     scene.up_to(Step::UpdateDeployment);
-    let before = scene.0.universe.state().unwrap();
+    let before = scene.universe.state().unwrap();
     let mut arguments = scene.chain().arguments(Step::UpdateDeployment, |of, name| {
         scene.chain().result(of, name)
     });
@@ -384,6 +352,6 @@ fn missing_credentials_exit_2() {
         "{}",
         ran.stderr
     );
-    assert_eq!(scene.0.universe.state().unwrap(), before);
+    assert_eq!(scene.universe.state().unwrap(), before);
     scene.promotes();
 }

@@ -6,7 +6,7 @@ use lab::{
     universe::{COMPONENT, TAG, Universe},
 };
 
-use crate::harness::{Run, Workdir};
+use crate::harness::{Run, Scene, Workdir};
 
 fn honest() -> Universe {
     let universe = Universe::new().unwrap();
@@ -158,15 +158,9 @@ fn tries_the_right_to_push_without_pushing() {
 
 #[test]
 fn reads_the_configuration_of_run() {
-    let (universe, dir) = (honest(), Workdir::new());
-    let chain = lab::chain::Chain {
-        universe: &universe,
-        promote: env!("CARGO_BIN_EXE_promote").into(),
-        dir: dir.path("."),
-        tag: TAG.to_owned(),
-        more: Vec::new(),
-    };
-    dir.write("promote.yaml", chain.config());
+    let scene = Scene::attested();
+    let (universe, dir) = (&scene.universe, &scene.dir);
+    dir.write("promote.yaml", scene.chain().config());
     let credentials = format!("--git-credentials-dir={}", universe.credentials().display());
     let run = dir
         .promote(&["doctor", "--config=promote.yaml", &credentials])

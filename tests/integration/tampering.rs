@@ -1,14 +1,11 @@
 //! One byte of what was signed is changed, the rest made to fit again: refused, every time.
 
-use std::path::PathBuf;
-
 use lab::{
     chain::{Chain, Step},
     signer,
-    universe::{TAG, Universe},
 };
 
-use crate::harness::Workdir;
+use crate::harness::Scene;
 
 /// How many bytes of each artefact are tried.
 const SAMPLES: usize = 24;
@@ -18,26 +15,14 @@ fn sampled(length: usize) -> impl Iterator<Item = usize> {
     (0..SAMPLES).map(move |number| number * (length - 1) / (SAMPLES - 1))
 }
 
-/// A universe in which everything is ready for verify-ec.
-fn gathered(universe: &Universe, dir: &Workdir) -> PathBuf {
-    universe.sign_and_attest().unwrap();
-    let chain = chain(universe, dir.path("data"));
-    std::fs::create_dir_all(&chain.dir).unwrap();
+/// Starts with an attested image for which everything is ready for `verify-ec`.
+fn gathered() -> Scene {
+    let scene = Scene::attested();
     for step in [Step::ExtractTag, Step::GatherImages, Step::VerifyEc] {
-        let ran = chain.step(step).unwrap();
+        let ran = scene.chain().step(step).unwrap();
         assert_eq!(ran.code, 0, "{}: {}", step.command(), ran.stderr);
     }
-    chain.dir.clone()
-}
-
-fn chain(universe: &Universe, dir: PathBuf) -> Chain<'_> {
-    Chain {
-        universe,
-        promote: PathBuf::from(env!("CARGO_BIN_EXE_promote")),
-        dir,
-        tag: TAG.to_owned(),
-        more: Vec::new(),
-    }
+    scene
 }
 
 #[track_caller]
@@ -51,8 +36,8 @@ fn refuses(chain: &Chain<'_>, what: &str) {
 
 /// Flips one bit of each sampled byte of the artefact, which is then put back.
 fn flip(suffix: &str, harmless: &str) {
-    let (universe, dir) = (Universe::new().unwrap(), Workdir::new());
-    let chain = chain(&universe, gathered(&universe, &dir));
+    let scene = gathered();
+    let (universe, chain) = (&scene.universe, scene.chain());
     let good = universe.registry.save();
     let mut length = 0;
     let mut exempt = None;
@@ -92,8 +77,8 @@ fn refuses_an_envelope_with_any_byte_changed() {
 
 #[test]
 fn refuses_a_signature_with_any_byte_changed() {
-    let (universe, dir) = (Universe::new().unwrap(), Workdir::new());
-    let chain = chain(&universe, gathered(&universe, &dir));
+    let scene = gathered();
+    let (universe, chain) = (&scene.universe, scene.chain());
     let payload = signer::claims(&universe.image);
     let good = universe.key.sign(payload.as_bytes()).unwrap();
     for at in sampled(good.len()) {

@@ -3,19 +3,18 @@
 use std::collections::BTreeMap;
 
 use lab::{
-    chain::{Chain, Step},
-    universe::{Component, TAG, Universe},
+    chain::Step,
+    universe::{Component, Universe},
 };
 
 use super::run;
-use crate::harness::Workdir;
+use crate::harness::Scene;
 
-/// Builds `web`, which is signed and attested, and `api`, which is neither.
-fn two_components() -> (Universe, Component) {
-    let mut universe = Universe::new().unwrap();
-    let api = universe.add_component("api").unwrap();
-    universe.sign_and_attest().unwrap();
-    (universe, api)
+/// Starts with `web`, which is signed and attested, and `api`, which is neither.
+fn two_components() -> (Scene, Component) {
+    let mut scene = Scene::attested();
+    let api = scene.universe.add_component("api").unwrap();
+    (scene, api)
 }
 
 /// Returns what production runs, by component.
@@ -41,15 +40,8 @@ fn promoted(universe: &Universe) -> BTreeMap<String, String> {
 
 #[test]
 fn one_refused_component_keeps_both_from_production() {
-    let (universe, api) = two_components();
-    let dir = Workdir::new();
-    let chain = Chain {
-        universe: &universe,
-        promote: env!("CARGO_BIN_EXE_promote").into(),
-        dir: dir.path("home"),
-        tag: TAG.to_owned(),
-        more: Vec::new(),
-    };
+    let (scene, api) = two_components();
+    let (universe, chain) = (&scene.universe, scene.chain());
     let before = universe.state().unwrap();
     let steps = chain.all().unwrap();
     let (last, ran) = steps.last().unwrap();
@@ -61,7 +53,7 @@ fn one_refused_component_keeps_both_from_production() {
     for (step, code) in [(Step::CopyImage, 4), (Step::UpdateDeployment, 2)] {
         assert_eq!(chain.step(step).unwrap().code, code);
     }
-    run(&universe, &dir, &[]).exits(4).says("api has ");
+    run(universe, &scene.dir, &[]).exits(4).says("api has ");
     assert_eq!(universe.state().unwrap(), before);
 
     universe.sign_and_attest_image(&api.image).unwrap();
@@ -69,16 +61,17 @@ fn one_refused_component_keeps_both_from_production() {
     let (last, ran) = steps.last().unwrap();
     let end = (Step::UpdateDeployment, 0);
     assert_eq!((*last, ran.code), end, "{}", ran.stderr);
-    assert_eq!(deployed(&universe), promoted(&universe));
+    assert_eq!(deployed(universe), promoted(universe));
 }
 
 #[test]
 fn both_components_are_promoted_by_one_commit() {
-    let (universe, api) = two_components();
+    let (scene, api) = two_components();
+    let universe = &scene.universe;
     universe.sign_and_attest_image(&api.image).unwrap();
     let gitops = universe.gitops().unwrap();
     let before = gitops.resolve("main").unwrap();
-    run(&universe, &Workdir::new(), &[]).exits(0);
-    assert_eq!(deployed(&universe), promoted(&universe));
+    run(universe, &scene.dir, &[]).exits(0);
+    assert_eq!(deployed(universe), promoted(universe));
     assert_eq!(gitops.resolve("main^").unwrap(), before);
 }

@@ -1,6 +1,11 @@
 //! An image with signatures and attestations, and a directory in which `promote` verifies it.
 
-use lab::universe::Universe;
+use std::fs;
+
+use lab::{
+    chain::Chain,
+    universe::{TAG, Universe},
+};
 use serde_json::Value;
 
 use super::{Run, Workdir};
@@ -97,6 +102,19 @@ impl Scene {
         let own = ["--image", &image, "--policy", policy];
         let trust = ["--public-key=cosign.pub", "--ignore-rekor"];
         self.dir.promote(&[command, &own, &trust, more].concat())
+    }
+
+    /// Returns the five commands by hand, with the subdirectory `data` for what they write.
+    pub(crate) fn chain(&self) -> Chain<'_> {
+        let data = self.dir.path("data");
+        fs::create_dir_all(&data).unwrap();
+        Chain {
+            universe: &self.universe,
+            promote: env!("CARGO_BIN_EXE_promote").into(),
+            dir: data,
+            tag: TAG.to_owned(),
+            more: Vec::new(),
+        }
     }
 
     pub(crate) fn verified(&self) -> Value {
