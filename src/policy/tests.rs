@@ -89,7 +89,14 @@ impl Sources {
 /// A package with one rule that always denies.
 fn rule(package: &str, name: &str, more: &str) -> String {
     format!(
-        "package {package}\n\n# METADATA\n# title: t\n# custom:\n#   short_name: {name}\n{more}deny contains {{\"code\": \"{package}.{name}\", \"msg\": \"{package} says no\"}}\n"
+        r#"package {package}
+
+# METADATA
+# title: t
+# custom:
+#   short_name: {name}
+{more}deny contains {{"code": "{package}.{name}", "msg": "{package} says no"}}
+"#
     )
 }
 
@@ -101,7 +108,13 @@ fn codes(outcome: &PolicyOutcome) -> Vec<&str> {
 #[tokio::test]
 async fn each_group_is_evaluated_on_its_own() {
     let follows = rule("b", "y", "#   depends_on: [a.x]\n");
-    let data = "package a\n\n# METADATA\n# custom:\n#   short_name: x\ndeny contains {\"code\": \"a.x\", \"msg\": data.word}\n";
+    let data = r#"package a
+
+# METADATA
+# custom:
+#   short_name: x
+deny contains {"code": "a.x", "msg": data.word}
+"#;
     let sources = Sources::new(&[
         ("a/a.rego", data),
         ("b/b.rego", &follows),
@@ -227,7 +240,12 @@ async fn a_severity_in_annotations_changes_nothing() {
 #[tokio::test]
 async fn a_line_may_be_as_long_as_a_schema() {
     let long = format!(
-        "package a\n\nlong := \"{}\"\n\ndeny contains \"no\" if startswith(long, \"x\")\n",
+        r#"package a
+
+long := "{}"
+
+deny contains "no" if startswith(long, "x")
+"#,
         "x".repeat(100_000)
     );
     let sources = Sources::new(&[("a.rego", &long)]);
@@ -238,7 +256,19 @@ async fn a_line_may_be_as_long_as_a_schema() {
 #[tokio::test]
 async fn a_result_may_be_an_argument_of_a_function_under_another_name() {
     let lib = "package lib\n\ndouble(x) := x * 2\n";
-    let rule = "package a\n\nimport data.lib\nimport data.lib as other\n\ndeny contains msg if {\n\tlib.double(2, four)\n\tother.double(3, 6)\n\tmsg := sprintf(\"%d\", [four])\n}\n\ndeny contains \"never\" if lib.double(2, 5)\n";
+    let rule = r#"package a
+
+import data.lib
+import data.lib as other
+
+deny contains msg if {
+	lib.double(2, four)
+	other.double(3, 6)
+	msg := sprintf("%d", [four])
+}
+
+deny contains "never" if lib.double(2, 5)
+"#;
     let sources = Sources::new(&[("lib.rego", lib), ("a.rego", rule)]);
     let outcome = sources.say("sources: [{policy: [DIR]}]").await.unwrap();
     let messages: Vec<_> = outcome.violations.iter().map(|v| v.msg.as_str()).collect();
@@ -248,7 +278,20 @@ async fn a_result_may_be_an_argument_of_a_function_under_another_name() {
 #[tokio::test]
 async fn a_variable_may_have_the_name_of_an_import_or_of_a_rule() {
     let lib = "package lib.image\n\nname := \"lib\"\n";
-    let rule = "package a\n\nimport data.lib.image\n\nother := \"rule\"\n\ndeny contains msg if {\n\tsome image in [\"one\"]\n\tsome other in [\"two\"]\n\tmsg := concat(\" \", [image, other])\n}\n\ndeny contains concat(\" \", [image.name, other])\n";
+    let rule = r#"package a
+
+import data.lib.image
+
+other := "rule"
+
+deny contains msg if {
+	some image in ["one"]
+	some other in ["two"]
+	msg := concat(" ", [image, other])
+}
+
+deny contains concat(" ", [image.name, other])
+"#;
     let sources = Sources::new(&[("lib.rego", lib), ("a.rego", rule)]);
     let outcome = sources.say("sources: [{policy: [DIR]}]").await.unwrap();
     let messages: Vec<_> = outcome.violations.iter().map(|v| v.msg.as_str()).collect();
@@ -257,9 +300,29 @@ async fn a_variable_may_have_the_name_of_an_import_or_of_a_rule() {
 
 #[tokio::test]
 async fn a_function_may_stand_in_two_files_of_its_package() {
-    let one = "package lib\n\nimport data.words as w\n\nname(x) := w.one if x == 1\n";
-    let two = "package lib\n\nimport data.numbers as w\n\nname(y) := w.two if {\n\ty == 2\n}\n";
-    let rule = "package a\n\nimport data.lib\n\ndeny contains name if {\n\tsome x in [1, 2, 3]\n\tname := lib.name(x)\n}\n";
+    let one = r"package lib
+
+import data.words as w
+
+name(x) := w.one if x == 1
+";
+    let two = r"package lib
+
+import data.numbers as w
+
+name(y) := w.two if {
+	y == 2
+}
+";
+    let rule = r"package a
+
+import data.lib
+
+deny contains name if {
+	some x in [1, 2, 3]
+	name := lib.name(x)
+}
+";
     let sources = Sources::new(&[
         ("p/one.rego", one),
         ("p/two.rego", two),

@@ -72,7 +72,11 @@ spec:
 {}",
             containers.collect::<String>()
         );
-        let chart = "apiVersion: v2\nname: web\nversion: 0.1.0\nappVersion: v0\n";
+        let chart = r"apiVersion: v2
+name: web
+version: 0.1.0
+appVersion: v0
+";
         BTreeMap::from([
             ("Chart.yaml".to_owned(), chart.to_owned()),
             ("templates/pod.yaml".to_owned(), pod),

@@ -237,7 +237,11 @@ fn what_no_cluster_resolves_is_not_bundled() {
         .says("expected one of Task, Pipeline, StepAction");
     dir.write(
         "task.yaml",
-        "apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: a}\nspec: {steps: []}\n",
+        r"apiVersion: tekton.dev/v1
+kind: Task
+metadata: {name: a}
+spec: {steps: []}
+",
     );
     push(&["task.yaml", "task.yaml"]).exits(2).says("twice");
     dir.write(

@@ -232,7 +232,16 @@ fn a_snapshot_is_read_and_merged_as_upstream_does() {
     );
     scene.dir.write(
         "snapshot.yaml",
-        format!("kind: Snapshot\nspec:\n  application: app\n  components:\n  - {{name: a, containerImage: '{first}'}}\n  - {{name: b, containerImage: '{second}'}}\n  - {{name: c, containerImage: '{first}'}}\n"),
+        format!(
+            r"kind: Snapshot
+spec:
+  application: app
+  components:
+  - {{name: a, containerImage: '{first}'}}
+  - {{name: b, containerImage: '{second}'}}
+  - {{name: c, containerImage: '{first}'}}
+"
+        ),
     );
     let run = ec(
         &scene,
@@ -423,7 +432,17 @@ fn messages_about_wrong_input_are_upstreams() {
 #[test]
 fn an_error_of_a_component_leaves_no_report() {
     let scene = attested_image();
-    scene.dir.write("broken/a.rego", "package main\nimport rego.v1\n# METADATA\n# title: t\n# custom:\n#   short_name: r\ndeny contains {\"code\": \"main.r\"}\n");
+    scene.dir.write(
+        "broken/a.rego",
+        r#"package main
+import rego.v1
+# METADATA
+# title: t
+# custom:
+#   short_name: r
+deny contains {"code": "main.r"}
+"#,
+    );
     scene
         .dir
         .write("broken.yaml", "sources: [{policy: [./broken]}]\n");
@@ -459,7 +478,15 @@ fn policies_are_checked_and_inspected() {
     let run = ec(&scene, &["inspect", "policy", "--source", "./good"]).exits(0);
     assert_eq!(
         run.stdout,
-        "# Source: file::./good\n\nmain.attested (deny)\nhttps://conforma.dev/docs/policy/packages/release_main.html#main__attested\nAttested\nThere has to be an attestation.\n[minimal]\n--\n"
+        r"# Source: file::./good
+
+main.attested (deny)
+https://conforma.dev/docs/policy/packages/release_main.html#main__attested
+Attested
+There has to be an attestation.
+[minimal]
+--
+"
     );
     let run = ec(
         &scene,

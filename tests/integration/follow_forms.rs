@@ -67,7 +67,12 @@ spec:
         (
             "split",
             "values.yaml",
-            "image:\n  repository: IMAGE\n  tag: TAG\n  digest: DIGEST\n".to_owned(),
+            r"image:
+  repository: IMAGE
+  tag: TAG
+  digest: DIGEST
+"
+            .to_owned(),
             String::new(),
         ),
     ];

@@ -280,7 +280,10 @@ fn name(text: &str) -> String {
 
 #[test]
 fn reads_grouped_imports() {
-    let code =
-        "use crate::{\n    image::{Digest, Tag},\n    http,\n};\nfn f(x: crate::git::Repo) {}";
+    let code = r"use crate::{
+    image::{Digest, Tag},
+    http,
+};
+fn f(x: crate::git::Repo) {}";
     assert_eq!(uses(code), ["image", "http", "git"]);
 }

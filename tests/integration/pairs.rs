@@ -20,10 +20,21 @@ struct Pair {
     why: &'static str,
 }
 
-const METADATA: &str = "# METADATA\n# title: T\n# custom:\n#   short_name: x\n";
+const METADATA: &str = r"# METADATA
+# title: T
+# custom:
+#   short_name: x
+";
 
 fn module(package: &str, body: &str) -> String {
-    format!("package {package}\n\nimport rego.v1\n\n{body}\n")
+    format!(
+        r"package {package}
+
+import rego.v1
+
+{body}
+"
+    )
 }
 
 /// A rule `main.x` that refuses every image.
@@ -223,7 +234,11 @@ fn results() -> Vec<Pair> {
         ),
         gives(
             "a conflict",
-            "y := 1\n\ny := 2\n\ndeny contains \"no\" if y == 1",
+            r#"y := 1
+
+y := 2
+
+deny contains "no" if y == 1"#,
             (1, 2),
         ),
         gives(

@@ -67,12 +67,27 @@ fn each_mistake_is_shown_with_its_place_and_its_line() {
     dir.write("wrong/a.rego", "package a\n\ny := count(1)\n");
     let run = dir.promote(&["policy", "check", "wrong"]).exits(2);
     run.says("wrong/a.rego:3:6: rego_type_error: count: invalid argument(s)");
-    dir.write("wrong/a.rego", "package a\n\nx := {\n\ty := count(1)\n");
+    dir.write(
+        "wrong/a.rego",
+        r"package a
+
+x := {
+	y := count(1)
+",
+    );
     let run = dir.promote(&["policy", "check", "wrong"]).exits(2);
     run.says("wrong/a.rego:")
         .says("rego_parse_error")
         .says("y := count(1)");
-    dir.write("wrong/a.rego", "package a\n\np if q\n\nq if data.a.p\n");
+    dir.write(
+        "wrong/a.rego",
+        r"package a
+
+p if q
+
+q if data.a.p
+",
+    );
     let run = dir.promote(&["policy", "check", "wrong"]).exits(2);
     run.says("wrong/a.rego:3:1: rego_recursion_error: rule data.a.p is recursive");
 }
@@ -87,13 +102,25 @@ fn production_checks_are_made_too() {
     check("package a\n\ndeny := true\n")
         .exits(2)
         .says("wrong/a.rego:3: a.deny returns a boolean");
-    check("package a[\"b.c\"]\n\nimport rego.v1\n\ndeny contains \"x\"\n")
-        .exits(2)
-        .says("part with a dot");
+    check(
+        r#"package a["b.c"]
+
+import rego.v1
+
+deny contains "x"
+"#,
+    )
+    .exits(2)
+    .says("part with a dot");
     check("package a\n\ndeny contains http.send({})\n")
         .exits(2)
         .says("wrong/a.rego:3:15: function http.send is not available");
-    let rule = "# METADATA\n# custom:\n#   short_name: same\ndeny contains \"x\"\n\n";
+    let rule = r#"# METADATA
+# custom:
+#   short_name: same
+deny contains "x"
+
+"#;
     check(&format!("package a\n\n{rule}{rule}"))
         .exits(2)
         .says("code a.same is already used at wrong/a.rego:6");

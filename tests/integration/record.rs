@@ -138,7 +138,11 @@ impl PromotedImage {
     /// A trust file for the verifier of the tests.
     fn trust(&self, environment: &str) -> String {
         let text = format!(
-            "verifiers:\n- id: {VERIFIER}\n  publicKey: {}\n  environments: [{environment}]\n",
+            r"verifiers:
+- id: {VERIFIER}
+  publicKey: {}
+  environments: [{environment}]
+",
             self.dir.path("promote.pub").display()
         );
         let name = format!("trust-{environment}.yaml");

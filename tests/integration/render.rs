@@ -165,8 +165,13 @@ fn fills_a_kustomization_with_its_base() {
 
 #[test]
 fn rewrites_namespaces_and_leaves_kinds_out() {
-    let objects =
-        format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: acme}}\n---\n{DEPLOYMENTS}");
+    let objects = format!(
+        r"apiVersion: v1
+kind: Namespace
+metadata: {{name: acme}}
+---
+{DEPLOYMENTS}"
+    );
     let dir = world(&[
         ("app/kustomization.yaml", "resources: [all.yaml]\n"),
         ("app/all.yaml", &objects),
@@ -212,7 +217,11 @@ fn rewrites_namespaces_and_leaves_kinds_out() {
 #[test]
 fn names_everything_that_a_test_namespace_has_no_quota_for() {
     let route = "apiVersion: route.openshift.io/v1\nkind: Route\nmetadata: {name: web}\n";
-    let job = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate}\nspec: {activeDeadlineSeconds: 300}\n";
+    let job = r"apiVersion: batch/v1
+kind: Job
+metadata: {name: migrate}
+spec: {activeDeadlineSeconds: 300}
+";
     let dir = world(&[
         ("app/a.yaml", DEPLOYMENTS),
         ("app/route.yaml", route),
@@ -227,7 +236,11 @@ fn names_everything_that_a_test_namespace_has_no_quota_for() {
     // In a typed list a cluster takes the kind of an item from the list.
     let rights = |kind: &str| {
         format!(
-            "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBindingList\nitems:\n- {{metadata: {{name: all}}{kind}}}\n"
+            r"apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBindingList
+items:
+- {{metadata: {{name: all}}{kind}}}
+"
         )
     };
     for (kind, says) in [

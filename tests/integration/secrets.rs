@@ -172,7 +172,13 @@ impl Company {
             .commit("main", "web", &[("a.c", "int a;\n")])
             .unwrap();
         source.annotated_tag(TAG, &commit).unwrap();
-        let patch = "spec:\n  template:\n    spec:\n      containers:\n        - name: web\n          image: r.example/web:old\n";
+        let patch = r"spec:
+  template:
+    spec:
+      containers:
+        - name: web
+          image: r.example/web:old
+";
         let gitops = git.repository("acme/gitops").unwrap();
         gitops.commit("main", "start", &[(PATCH, patch)]).unwrap();
         let policy = policies.repository("acme/policy").unwrap();
@@ -469,7 +475,11 @@ fn strangers_that_documents_name_are_sent_nothing() {
     company.promote(&by_source).0.exits(2);
     // A rule asks a registry that asks for a login.
     let question = format!(
-        "deny contains result if {{\n\tec.oci.descriptor(\"{}/x:y\")\n\tresult := {{\"code\": \"main.none\", \"msg\": \"asked\"}}\n}}\n",
+        r#"deny contains result if {{
+	ec.oci.descriptor("{}/x:y")
+	result := {{"code": "main.none", "msg": "asked"}}
+}}
+"#,
         company.stranger_registry.1.address
     );
     let policy = company.policies.0.repository("acme/policy").unwrap();

@@ -153,7 +153,14 @@ fn params(task: &Task, indent: &str, text: &mut String) {
 fn task_run(task: &Task) -> String {
     let name = &task.metadata.name;
     let mut text = format!(
-        "{GENERATED}apiVersion: tekton.dev/v1\nkind: TaskRun\nmetadata:\n  generateName: {name}-\nspec:\n  taskRef:\n    name: {name}\n"
+        r"{GENERATED}apiVersion: tekton.dev/v1
+kind: TaskRun
+metadata:
+  generateName: {name}-
+spec:
+  taskRef:
+    name: {name}
+"
     );
     params(task, "  ", &mut text);
     if !task.spec.workspaces.is_empty() {
@@ -193,7 +200,13 @@ fn sample(param: &ParamSpec) -> String {
 
 fn pipeline_task(task: &Task) -> String {
     let name = &task.metadata.name;
-    let mut text = format!("tasks:\n  - name: {name}\n    taskRef:\n      name: {name}\n");
+    let mut text = format!(
+        r"tasks:
+  - name: {name}
+    taskRef:
+      name: {name}
+"
+    );
     params(task, "    ", &mut text);
     if !task.spec.workspaces.is_empty() {
         text.push_str("    workspaces:\n");
@@ -225,7 +238,16 @@ fn step_action(task: &Task) -> String {
         text
     };
     let mut text = format!(
-        "{GENERATED}apiVersion: tekton.dev/v1beta1\nkind: StepAction\nmetadata:\n  name: {}\n  labels:\n    app.kubernetes.io/version: {}\nspec:\n  description: {}\n  params:\n",
+        r"{GENERATED}apiVersion: tekton.dev/v1beta1
+kind: StepAction
+metadata:
+  name: {}
+  labels:
+    app.kubernetes.io/version: {}
+spec:
+  description: {}
+  params:
+",
         task.metadata.name,
         quoted(&task.metadata.labels["app.kubernetes.io/version"]),
         quoted(&task.spec.display_name),
@@ -293,7 +315,11 @@ fn step_action(task: &Task) -> String {
     }
     write!(
         text,
-        "  # lint: ignore image-without-digest: the installation puts its own image here\n  image: {}\n  command: [{}]\n  args:\n",
+        r"  # lint: ignore image-without-digest: the installation puts its own image here
+  image: {}
+  command: [{}]
+  args:
+",
         step.image,
         step.command.join(", ")
     )
@@ -301,7 +327,17 @@ fn step_action(task: &Task) -> String {
     for argument in &step.args {
         writeln!(text, "    - {}", quoted(&filled(argument))).unwrap();
     }
-    text.push_str("  securityContext:\n    allowPrivilegeEscalation: false\n    readOnlyRootFilesystem: true\n    runAsNonRoot: true\n    capabilities:\n      drop: [ALL]\n    seccompProfile:\n      type: RuntimeDefault\n");
+    text.push_str(
+        r"  securityContext:
+    allowPrivilegeEscalation: false
+    readOnlyRootFilesystem: true
+    runAsNonRoot: true
+    capabilities:
+      drop: [ALL]
+    seccompProfile:
+      type: RuntimeDefault
+",
+    );
     text
 }
 
@@ -309,7 +345,22 @@ fn step_action(task: &Task) -> String {
 #[test]
 fn a_step_action_does_what_its_task_does() {
     let action = fs::read_to_string(root().join("tasks/extract-tag/stepaction.yaml")).unwrap();
-    let task = "apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: mine}\nspec:\n  params: [{name: ref}, {name: url}, {name: login}]\n  results:\n    - name: DESTINATION\n      value: $(steps.first.results.DESTINATION_IMAGE_TAG)\n  steps:\n    - name: first\n      ref: {name: extract-tag}\n      params:\n        - {name: ref, value: $(params.ref)}\n        - {name: git-url, value: $(params.url)}\n        - {name: git-credentials-path, value: $(params.login)}\n";
+    let task = r"apiVersion: tekton.dev/v1
+kind: Task
+metadata: {name: mine}
+spec:
+  params: [{name: ref}, {name: url}, {name: login}]
+  results:
+    - name: DESTINATION
+      value: $(steps.first.results.DESTINATION_IMAGE_TAG)
+  steps:
+    - name: first
+      ref: {name: extract-tag}
+      params:
+        - {name: ref, value: $(params.ref)}
+        - {name: git-url, value: $(params.url)}
+        - {name: git-credentials-path, value: $(params.login)}
+";
     let universe = lab::universe::Universe::new().unwrap();
     let run = |reference: &str| {
         tekton::Run::new(Vec::<PathBuf>::new())
@@ -338,7 +389,11 @@ fn what_a_step_refers_to_has_to_be_there() {
         let error = format!("{:#}", run.err().unwrap());
         assert!(error.contains(reason), "{error}");
     };
-    let head = "apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: mine}\nspec:\n";
+    let head = r"apiVersion: tekton.dev/v1
+kind: Task
+metadata: {name: mine}
+spec:
+";
     refuse(
         &format!("{head}  steps: [{{name: a, ref: {{name: nope}}}}]\n"),
         "the StepAction nope is in none of the files",
@@ -358,7 +413,14 @@ fn what_a_step_refers_to_has_to_be_there() {
 /// A Task of another image runs by its stand-in, and is refused by name without one.
 #[test]
 fn a_task_of_another_image_has_a_stand_in_or_is_refused() {
-    let foreign = "apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: scan}\nspec:\n  params: [{name: url}]\n  results: [{name: FOUND}]\n  steps: [{name: a, image: x, script: echo}]\n";
+    let foreign = r"apiVersion: tekton.dev/v1
+kind: Task
+metadata: {name: scan}
+spec:
+  params: [{name: url}]
+  results: [{name: FOUND}]
+  steps: [{name: a, image: x, script: echo}]
+";
     let run = || {
         tekton::Run::new(Vec::<PathBuf>::new())
             .text("scan.yaml", foreign)

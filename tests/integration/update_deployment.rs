@@ -14,7 +14,16 @@ const FILE: &str = "components/web/overlays/prod/deployment-patch.yaml";
 
 fn patch(image: &str) -> String {
     format!(
-        "apiVersion: apps/v1   # keep\nkind: Deployment\nmetadata: {{name: web}}\nspec:\n  template:\n    spec:\n      containers:\n        - name: web\n          image: {image}  # promoted\n"
+        r"apiVersion: apps/v1   # keep
+kind: Deployment
+metadata: {{name: web}}
+spec:
+  template:
+    spec:
+      containers:
+        - name: web
+          image: {image}  # promoted
+"
     )
 }
 
@@ -115,7 +124,15 @@ fn edits_one_scalar_commits_and_pushes_once() {
         .git(&["log", "-1", "--format=%B", "main"], None)
         .unwrap();
     let expected = format!(
-        "promote(prod): web v0 -> prod-v1.0\n\nImage-Digest: web {NEW}\nGit-Tag: v1.0\nSource-Commit: {0}\nVerified-Policy: {OLD}\nVerification-Report: {NEW}\nArgocd-reference-commit-sha: {0}\n",
+        r"promote(prod): web v0 -> prod-v1.0
+
+Image-Digest: web {NEW}
+Git-Tag: v1.0
+Source-Commit: {0}
+Verified-Policy: {OLD}
+Verification-Report: {NEW}
+Argocd-reference-commit-sha: {0}
+",
         "c".repeat(40)
     );
     assert_eq!(message, expected.trim_end());
@@ -318,7 +335,16 @@ fn a_push_that_a_hook_rejects_is_a_conflict() {
     refused(&world, &[], 6, "rejected the push");
 }
 
-const BASE: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n      containers:\n        - name: web\n          image: registry.example/acme/web:v0   # base\n";
+const BASE: &str = r"apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  template:
+    spec:
+      containers:
+        - name: web
+          image: registry.example/acme/web:v0   # base
+";
 
 #[test]
 fn follows_a_kustomization_to_what_wins() {
@@ -338,7 +364,11 @@ fn follows_a_kustomization_to_what_wins() {
         ),
         (
             "apps/web/prod/patch.yaml",
-            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 3}\n",
+            r"apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec: {replicas: 3}
+",
         ),
     ]);
     world.update(&["--kustomize=apps/web/prod"]).exits(0);
@@ -352,8 +382,11 @@ fn follows_a_kustomization_to_what_wins() {
     world.update(&["--kustomize=apps/web/prod/"]).exits(0);
     assert_eq!(image("apps/web/prod/patch.yaml"), patch(&new));
 
-    let images =
-        "resources: [../base]\nimages:\n  - name: registry.example/acme/web # x\n    newTag: v0\n";
+    let images = r"resources: [../base]
+images:
+  - name: registry.example/acme/web # x
+    newTag: v0
+";
     commit(&[("apps/web/prod/kustomization.yaml", images)]);
     world.update(&["--kustomize=apps/web/prod"]).exits(0);
     let edited = images.replace("newTag: v0", &format!("newTag: prod-v1.0@{NEW}"));
@@ -560,4 +593,11 @@ fn signs_the_commit_with_an_ssh_key() {
 }
 
 /// Made by `ssh-keygen -t ed25519` for this test only.
-pub(crate) const SIGN_KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW\nQyNTUxOQAAACDcqGrETQakmsUON3XnuTWodf3vtqkMSLHboP8p2+G54QAAAIjN49jlzePY\n5QAAAAtzc2gtZWQyNTUxOQAAACDcqGrETQakmsUON3XnuTWodf3vtqkMSLHboP8p2+G54Q\nAAAECKVRhlWYJu35QA9WRl8+j3Ky5TTjpyw2HcKecDWnJ4ytyoasRNBqSaxQ43dee5Nah1\n/e+2qQxIsdug/ynb4bnhAAAABHRlc3QB\n-----END OPENSSH PRIVATE KEY-----\n";
+pub(crate) const SIGN_KEY: &str = r"-----BEGIN OPENSSH PRIVATE KEY-----
+b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW
+QyNTUxOQAAACDcqGrETQakmsUON3XnuTWodf3vtqkMSLHboP8p2+G54QAAAIjN49jlzePY
+5QAAAAtzc2gtZWQyNTUxOQAAACDcqGrETQakmsUON3XnuTWodf3vtqkMSLHboP8p2+G54Q
+AAAECKVRhlWYJu35QA9WRl8+j3Ky5TTjpyw2HcKecDWnJ4ytyoasRNBqSaxQ43dee5Nah1
+/e+2qQxIsdug/ynb4bnhAAAABHRlc3QB
+-----END OPENSSH PRIVATE KEY-----
+";

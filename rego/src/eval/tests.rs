@@ -321,7 +321,12 @@ fn print_writes_undefined_operands_too() {
 
 #[test]
 fn a_failing_rule_shows_the_expression_and_its_variables() {
-    let program = program(&["package p\ntest_a if {\n\tx := input.v\n\ty := x + 1\n\ty == 3\n}"]);
+    let program = program(&[r"package p
+test_a if {
+	x := input.v
+	y := x + 1
+	y == 3
+}"]);
     let mut session = Session::new(&program, Some(json(r#"{"v": 1}"#))).traced();
     assert_eq!(
         session

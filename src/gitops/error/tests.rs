@@ -41,7 +41,11 @@ fn overlay() -> Locator {
 const BASE: (&str, &str) = ("base/kustomization.yaml", "resources: [d.yaml]\n");
 const DEPLOYMENT: (&str, &str) = (
     "base/d.yaml",
-    "kind: Deployment\napiVersion: apps/v1\nmetadata: {name: web}\nspec: {template: {spec: {containers: [{name: web, image: quay.io/acme/web:v0}]}}}\n",
+    r"kind: Deployment
+apiVersion: apps/v1
+metadata: {name: web}
+spec: {template: {spec: {containers: [{name: web, image: quay.io/acme/web:v0}]}}}
+",
 );
 const PROD: (&str, &str) = (
     "overlays/prod/kustomization.yaml",

@@ -100,7 +100,12 @@ const REFUSED: [(&str, &str); 12] = [
         "rego_type_error",
     ),
     (
-        "package a\n\ndeny contains \"x\" if ok\n\nok if data.a.deny\n",
+        r#"package a
+
+deny contains "x" if ok
+
+ok if data.a.deny
+"#,
         "rego_recursion_error",
     ),
     (
@@ -113,7 +118,14 @@ const REFUSED: [(&str, &str); 12] = [
     ),
     ("package a\n\ndeny := true\n", "a boolean"),
     (
-        "package a\n\nf(x) := 1\n\nf := 2\n\ndeny contains \"x\" if f(1)\n",
+        r#"package a
+
+f(x) := 1
+
+f := 2
+
+deny contains "x" if f(1)
+"#,
         "rego_type_error",
     ),
     (
