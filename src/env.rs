@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_of_a_service_are_nobodys_mistake() {
+    fn variables_of_a_service_are_not_reported() {
         let env = Env::from([
             ("PROMOTE_TAG", "v1"),
             ("PROMOTE_LOG_LEVEL", "debug"),

@@ -84,12 +84,12 @@ pub(crate) enum Error {
         violations: u64,
     },
     /// The file lists the component with another digest.
-    #[error("{origin} accepts {vouched} of {name:?}, not {asked}")]
+    #[error("{origin} accepts {accepted} of {name:?}, not {asked}")]
     OtherDigest {
         origin: String,
         name: String,
         /// The digest that was verified or promoted.
-        vouched: Digest,
+        accepted: Digest,
         /// The requested digest.
         asked: Digest,
     },
@@ -281,7 +281,7 @@ impl VerifiedFile {
     ///
     /// # Errors
     /// [`Error::NotListed`] or [`Error::Refused`].
-    pub(crate) fn vouches_for(&self, digest: Digest) -> Result<&VerifiedComponent, Error> {
+    pub(crate) fn accepted(&self, digest: Digest) -> Result<&VerifiedComponent, Error> {
         let same = |c: &&VerifiedComponent| c.container_image.digest == digest;
         let mut all = self.verified.components.iter().filter(same);
         let found = all.clone().find(|c| c.success).or_else(|| all.next());
@@ -414,11 +414,7 @@ impl PromotedFile {
     ///
     /// # Errors
     /// [`Error::NotListed`] or [`Error::OtherDigest`].
-    pub(crate) fn vouches_for(
-        &self,
-        name: &str,
-        asked: Digest,
-    ) -> Result<&PromotedComponent, Error> {
+    pub(crate) fn component(&self, name: &str, asked: Digest) -> Result<&PromotedComponent, Error> {
         let components = &self.promoted.components;
         let mut named = components.iter().filter(|c| c.name == name);
         let first = named.clone().next().ok_or_else(|| Error::NotListed {
@@ -431,7 +427,7 @@ impl PromotedFile {
             .ok_or_else(|| Error::OtherDigest {
                 origin: self.origin.clone(),
                 name: name.to_owned(),
-                vouched: first.digest,
+                accepted: first.digest,
                 asked,
             })
     }

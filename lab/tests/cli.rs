@@ -36,7 +36,7 @@ fn without_git_the_demo_and_the_servers_end_with_2_and_say_how_to_install_it() {
 }
 
 #[test]
-fn the_menu_lists_every_attack_and_knows_no_other() {
+fn the_menu_lists_every_attack_and_refuses_other_names() {
     let output = exits(lab(&["demo", "--list"]), 0, "");
     let menu = String::from_utf8(output.stdout).unwrap();
     assert_eq!(menu.lines().count(), lab::demo::ATTACKS.len());

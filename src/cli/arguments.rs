@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_behind_ec_is_left_alone() {
+    fn arguments_after_ec_are_left_alone() {
         let command = Command::new("promote").subcommand(Command::new("ec"));
         for program in [&["/usr/bin/ec"][..], &["promote", "ec"]] {
             let given = program.iter().chain(&["--timeout", "5m", "--policy="]);

@@ -126,7 +126,7 @@ pub(crate) async fn perform(
         false => Some(request.subject(&files)?),
     };
     let signing = match &subject {
-        Some(_) => request.signing(&files.vouched, context).await?,
+        Some(_) => request.signing(&files.verdict, context).await?,
         None => None,
     };
     // A statement that names an evidence bundle is not written without it.
@@ -146,7 +146,7 @@ pub(crate) async fn perform(
             subject: subject.as_ref().map(|subject| (subject, kinds.as_slice())),
             signing: signing.as_ref(),
             layout: request.layout,
-            verified_at: &files.vouched.verified().verified_at,
+            verified_at: &files.verdict.verified().verified_at,
             dry_run: request.dry_run,
         };
         let recorded = recorder.record(files.jobs()?).await;
@@ -241,7 +241,7 @@ impl AttestRequest {
     }
 
     fn subject(&self, files: &PromotionFiles) -> Result<PromotionFacts, Failure> {
-        let verified = files.vouched.verified();
+        let verified = files.verdict.verified();
         let missing = |flag: &str, what: &str| {
             let text = format!("the statements need {what}, which is not given");
             Failure::message(Kind::Usage, text).hint(format!("name it by {flag}"))
@@ -299,7 +299,7 @@ impl AttestRequest {
     /// Loads the key or certificate, which must not be one that signs images.
     async fn signing(
         &self,
-        vouched: &VerifiedFile,
+        verdict: &VerifiedFile,
         context: &Context,
     ) -> Result<Option<Signing>, Failure> {
         let (services, http) = (self.services.clone(), context.http.clone());
@@ -314,7 +314,7 @@ impl AttestRequest {
                 .map_err(record_failure)?,
         };
         if let Some(signing) = &signing {
-            check_signer(signing, vouched)?;
+            check_signer(signing, verdict)?;
         }
         Ok(signing)
     }
@@ -322,8 +322,8 @@ impl AttestRequest {
 
 /// Refuses a key or identity by which the images were verified: an unsigned image with a summary by it would be accepted as
 /// a signed one.
-fn check_signer(signing: &Signing, vouched: &VerifiedFile) -> Result<(), Failure> {
-    let verified = vouched.verified();
+fn check_signer(signing: &Signing, verdict: &VerifiedFile) -> Result<(), Failure> {
+    let verified = verdict.verified();
     let refused = |signer: String| {
         record_failure(crate::record::Error::ImageSigner { signer })
             .hint("sign with a key that is trusted for no image")

@@ -162,10 +162,10 @@ pub(crate) async fn perform(
     context: &Context,
 ) -> Result<CopyResult, Failure> {
     let began = Instant::now();
-    let (vouched, unchecked) = request.vouched(context)?;
+    let (verdict, unchecked) = request.verdict(context)?;
     let staged = request.staged(context)?;
     request.warn_of_other_evidence(context);
-    let (released, unchecked_release) = request.released(vouched.as_ref(), context)?;
+    let (released, unchecked_release) = request.released(verdict.as_ref(), context)?;
     if !request.dry_run && staged.is_none() {
         remove_file(&context.path(None, "promoted.json"))?;
     }
@@ -178,12 +178,12 @@ pub(crate) async fn perform(
         .limited(retries, request.jobs.map(usize::from));
     let jobs = match &staged {
         Some(staged) => CopyJobs::of_staged(staged)?,
-        None => CopyJobs::of(request, vouched.as_ref(), released.as_ref())?,
+        None => CopyJobs::of(request, verdict.as_ref(), released.as_ref())?,
     };
-    let plans = plan(request, &jobs, vouched.as_ref(), &registry).await?;
+    let plans = plan(request, &jobs, verdict.as_ref(), &registry).await?;
     if !request.allow_rollback && request.check_tags {
         let promoted = staged.as_ref().map(PromotedFile::promoted);
-        let verified = vouched.as_ref().map(VerifiedFile::verified);
+        let verified = verdict.as_ref().map(VerifiedFile::verified);
         let release = rollback::PromotedRelease::of(verified, promoted);
         rollback::check(&jobs, &plans, release, &registry, context).await?;
     }
@@ -203,7 +203,7 @@ pub(crate) async fn perform(
             placed: Box::new(staged),
         });
     }
-    let mut promoted = promoted(&jobs, &plans, &done, vouched.as_ref())?;
+    let mut promoted = promoted(&jobs, &plans, &done, verdict.as_ref())?;
     promoted.promoted_at = Some(context.clock.written().to_string());
     promoted.unchecked.extend(unchecked);
     promoted.unchecked.extend(unchecked_release);
@@ -214,7 +214,7 @@ pub(crate) async fn perform(
 async fn plan(
     request: &CopyRequest,
     jobs: &CopyJobs,
-    vouched: Option<&VerifiedFile>,
+    verdict: Option<&VerifiedFile>,
     registry: &Registry,
 ) -> Result<Vec<Planned>, Failure> {
     if jobs.0.is_empty() && !request.allow_empty {
@@ -231,11 +231,11 @@ async fn plan(
     };
     let mut items = jobs.items(registry)?;
     for item in &mut items {
-        item.attached = attached::selection(request.attached, &item.version, vouched)?;
+        item.attached = attached::selection(request.attached, &item.version, verdict)?;
     }
     if request.with_reports {
         for (item, job) in items.iter_mut().zip(&jobs.0) {
-            let accepted = vouched.map(attached::accepted);
+            let accepted = verdict.map(attached::accepted);
             item.along = job
                 .reports(registry, &item.version, accepted.as_ref())
                 .await?;
@@ -244,7 +244,7 @@ async fn plan(
     let plans = registry.plan(items, &rules).await;
     let plans = plans.map_err(registry_failure)?;
     for (job, plan) in jobs.0.iter().zip(&plans) {
-        job.check(plan, vouched).await?;
+        job.check(plan, verdict).await?;
     }
     Ok(plans)
 }
@@ -268,14 +268,14 @@ pub(crate) fn places(
     request: &CopyRequest,
     context: &Context,
 ) -> Result<Vec<(String, Reference)>, Failure> {
-    let (vouched, _) = request.vouched(context)?;
-    let (released, _) = request.released(vouched.as_ref(), context)?;
-    Ok(CopyJobs::of(request, vouched.as_ref(), released.as_ref())?.places())
+    let (verdict, _) = request.verdict(context)?;
+    let (released, _) = request.released(verdict.as_ref(), context)?;
+    Ok(CopyJobs::of(request, verdict.as_ref(), released.as_ref())?.places())
 }
 
 impl CopyRequest {
     /// Reads the verdict; names it when it was read without a digest to compare with.
-    fn vouched(
+    fn verdict(
         &self,
         context: &Context,
     ) -> Result<(Option<VerifiedFile>, Option<String>), Failure> {
@@ -286,16 +286,16 @@ impl CopyRequest {
                 }
                 return Ok((None, None));
             }
-            VerdictSource::Given(vouched) => return Ok((Some(vouched.as_ref().clone()), None)),
+            VerdictSource::Given(verdict) => return Ok((Some(verdict.as_ref().clone()), None)),
             VerdictSource::File { path, digest } => (path, digest),
         };
         let path = context.path(path.as_deref(), "verified.json");
         let bytes = context.read(&path).map_err(|failure| {
             failure.hint("run verify-ec first; --unverified copies without its verdict")
         })?;
-        let vouched = VerifiedFile::parse(&bytes, &path.display().to_string(), *digest);
+        let verdict = VerifiedFile::parse(&bytes, &path.display().to_string(), *digest);
         let unchecked = unchecked(*digest, "verified.json", "--verified-digest");
-        Ok((Some(vouched.map_err(handover_failure)?), unchecked))
+        Ok((Some(verdict.map_err(handover_failure)?), unchecked))
     }
 
     /// Reads what an earlier copy staged.
@@ -346,10 +346,10 @@ impl CopyJob {
     }
 
     /// Refuses an image whose digest is not the one that was named or verified.
-    async fn check(&self, plan: &Planned, vouched: Option<&VerifiedFile>) -> Result<(), Failure> {
+    async fn check(&self, plan: &Planned, verdict: Option<&VerifiedFile>) -> Result<(), Failure> {
         let digest = plan.root.digest;
-        if let Some(vouched) = vouched {
-            vouched.vouches_for(digest).map_err(handover_failure)?;
+        if let Some(verdict) = verdict {
+            verdict.accepted(digest).map_err(handover_failure)?;
         }
         if let Some(pinned) = self.pinned_destination.filter(|pinned| *pinned != digest) {
             let message = format!("the destination is pinned to {pinned}, the source is {digest}");
@@ -375,7 +375,7 @@ fn promoted(
     jobs: &CopyJobs,
     plans: &[Planned],
     done: &[registry::CopyOutcome],
-    vouched: Option<&VerifiedFile>,
+    verdict: Option<&VerifiedFile>,
 ) -> Result<Promoted, Failure> {
     let mut components = Vec::new();
     for ((job, plan), done) in jobs.0.iter().zip(plans).zip(done) {
@@ -410,10 +410,10 @@ fn promoted(
             copied,
         });
     }
-    let verified = vouched.map(VerifiedFile::verified);
+    let verified = verdict.map(VerifiedFile::verified);
     Ok(Promoted {
         version: VERSION,
-        verified_digest: vouched.map(VerifiedFile::digest),
+        verified_digest: verdict.map(VerifiedFile::digest),
         git_tag: verified.and_then(|verified| verified.git_tag.clone()),
         commit: verified.and_then(|verified| verified.commit.clone()),
         policy_digest: verified.map(|verified| verified.policy.digest),

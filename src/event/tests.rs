@@ -163,7 +163,7 @@ fn refuses_tags_and_commits_that_are_none() {
 }
 
 #[test]
-fn of_several_refs_the_one_tag_counts() {
+fn of_several_refs_the_one_tag_is_used() {
     let tag = r#"{"new":{"type":"tag","name":"v1.0","target":{"hash":"1111111111111111111111111111111111111111"}},"old":null}"#;
     let branch = r#"{"new":{"type":"branch","name":"main"},"old":null}"#;
     let cloud =

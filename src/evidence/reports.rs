@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_report_is_passed_over() {
+    fn an_artifact_that_is_not_a_report_is_passed_over() {
         for value in [
             "",
             "no JSON",

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upper_case_digest_is_no_match() {
+    fn an_upper_case_digest_does_not_match() {
         let upper = json!([{"digest": {"sha256": digest().hex().to_uppercase()}}]);
         let statement = InTotoStatement::parse(&statement(&upper)).unwrap();
         assert!(!statement.is_about(&digest()));
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_another_type_and_a_key_that_stands_twice() {
+    fn refuses_another_type_and_a_repeated_key() {
         let text = String::from_utf8(good()).unwrap();
         let other = text.replace("Statement/v1", "Statement/v2");
         let error = InTotoStatement::parse(other.as_bytes()).unwrap_err();

@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_without_filters_and_free_choice_is_asked_for_its_tips() {
+    fn a_host_without_filters_and_free_choice_serves_its_tips() {
         let (tip, other) = ("1".repeat(40), "2".repeat(40));
         let mut advertised = Vec::new();
         line(&mut advertised, "# service=git-upload-pack\n");

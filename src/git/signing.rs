@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_key_and_never_shows_one() {
+    fn refuses_a_file_without_a_key_and_never_shows_one() {
         let wrong =
             CommitSigningKey::parse(b"-----BEGIN PUBLIC KEY-----\n", None, Timestamp::UNIX_EPOCH)
                 .unwrap_err();

@@ -149,7 +149,7 @@ async fn pushes_what_was_committed_on_what_was_fetched() {
 }
 
 #[tokio::test]
-async fn a_branch_that_moved_is_told_from_one_that_refuses() {
+async fn a_branch_that_moved_differs_from_one_that_refuses() {
     let server = GitServer::start(None).unwrap();
     let repository = server.repository("ops").unwrap();
     repository

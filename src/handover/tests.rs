@@ -23,70 +23,70 @@ fn verified(components: &[Value]) -> Value {
     })
 }
 
-fn vouched(document: &Value) -> Result<VerifiedFile, Error> {
+fn verdict(document: &Value) -> Result<VerifiedFile, Error> {
     VerifiedFile::parse(document.to_string().as_bytes(), "verified.json", None)
 }
 
 #[test]
-fn vouches_for_exactly_what_passed() {
+fn accepts_exactly_what_passed() {
     let document = verified(&[component("web", ONE, true), component("api", TWO, false)]);
-    let vouched = vouched(&document).unwrap();
+    let verdict = verdict(&document).unwrap();
     let digest = |text: &str| text.parse().unwrap();
     let image = |name: &str| {
-        let mut all = vouched.verified().components.iter();
-        vouched.image(all.find(|one| one.name == name).unwrap())
+        let mut all = verdict.verified().components.iter();
+        verdict.image(all.find(|one| one.name == name).unwrap())
     };
     assert_eq!(image("web").unwrap().digest, digest(ONE));
-    assert!(vouched.vouches_for(digest(ONE)).is_ok());
+    assert!(verdict.accepted(digest(ONE)).is_ok());
     assert!(matches!(image("api"), Err(Error::Refused { .. })));
-    let refused = vouched.vouches_for(digest(TWO));
+    let refused = verdict.accepted(digest(TWO));
     assert!(matches!(refused, Err(Error::Refused { .. })));
-    let other = vouched.vouches_for(digest(&ONE.replace('1', "3")));
+    let other = verdict.accepted(digest(&ONE.replace('1', "3")));
     assert!(matches!(other, Err(Error::NotListed { .. })));
 }
 
 #[test]
-fn components_are_told_apart_by_name_and_version() {
+fn components_differ_by_name_and_version() {
     let of = |version: Value, digest: &str| {
         let mut one = component("web", digest, true);
         one["version"] = version;
         one
     };
     let two = verified(&[of("v1".into(), ONE), of("v2".into(), TWO)]);
-    let vouched_for = vouched(&two).unwrap();
-    assert!(vouched_for.vouches_for(TWO.parse().unwrap()).is_ok());
+    let both = verdict(&two).unwrap();
+    assert!(both.accepted(TWO.parse().unwrap()).is_ok());
     for bad in [Value::Null, "v2".into(), "v2\nx: y".into(), 2.into()] {
         let same = verified(&[of(bad.clone(), ONE), of(bad.clone(), TWO)]);
-        assert!(vouched(&same).is_err(), "{bad}");
+        assert!(verdict(&same).is_err(), "{bad}");
     }
 }
 
 #[test]
 fn refuses_a_file_that_contradicts_itself() {
     let twice = verified(&[component("web", ONE, true), component("web", TWO, false)]);
-    let error = vouched(&twice).unwrap_err();
+    let error = verdict(&twice).unwrap_err();
     assert!(matches!(error, Error::Contradiction { .. }), "{error}");
     let mut passed = component("web", ONE, true);
     passed["violations"] = Value::from(1);
-    let error = vouched(&verified(&[passed])).unwrap_err();
+    let error = verdict(&verified(&[passed])).unwrap_err();
     assert!(matches!(error, Error::Contradiction { .. }), "{error}");
 }
 
 #[test]
 fn refuses_lists_where_objects_are_due() {
     let good = verified(&[component("web", ONE, true)]);
-    assert!(vouched(&good).is_ok());
+    assert!(verdict(&good).is_ok());
     let as_list = |value: &Value| match value {
         Value::Object(members) => Value::Array(members.values().cloned().collect()),
         other => other.clone(),
     };
-    assert!(vouched(&as_list(&good)).is_err());
+    assert!(verdict(&as_list(&good)).is_err());
     for path in ["/policy", "/components/0"] {
         let mut wrong = good.clone();
         let part = wrong.pointer_mut(path).unwrap();
         *part = as_list(part);
         assert!(
-            matches!(vouched(&wrong), Err(Error::Parse { .. })),
+            matches!(verdict(&wrong), Err(Error::Parse { .. })),
             "{path}"
         );
     }
@@ -107,14 +107,14 @@ fn refuses_other_bytes_members_and_versions() {
         let mut wrong = good.clone();
         wrong[member] = value;
         assert!(
-            matches!(vouched(&wrong), Err(Error::Parse { .. })),
+            matches!(verdict(&wrong), Err(Error::Parse { .. })),
             "{member}"
         );
     }
     let mut later = good.clone();
     later["version"] = Value::from(2);
     assert!(matches!(
-        vouched(&later),
+        verdict(&later),
         Err(Error::Version { found: 2, .. })
     ));
 }

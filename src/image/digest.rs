@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_sha256() {
+    fn refuses_anything_but_sha256() {
         let upper = format!("sha256:{}", "A".repeat(64));
         let long = format!("sha256:{}", "a".repeat(65));
         let other = format!("sha512:{}", "a".repeat(128));

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_values_that_stand_twice_even_when_equal() {
+    fn refuses_repeated_values_even_when_equal() {
         let twice = data(&[("a.yml", "a:\n  b: 1"), ("b.yml", "# c\nx: 1\na: {b: 1}")]);
         assert_eq!(
             twice.unwrap_err().to_string(),

@@ -142,7 +142,7 @@ async fn one_code_twice_in_a_group_is_refused() {
 }
 
 #[tokio::test]
-async fn only_packages_in_which_a_rule_can_count_are_evaluated() {
+async fn only_packages_with_an_included_rule_are_evaluated() {
     let broken = rule("broken", "x", "")
         + "\ndeny contains \"never\" if conflict == 1\n\nconflict := 1\n\nconflict := 2\n";
     let (fine, nested) = (rule("fine", "x", ""), rule("deep.fine", "y", ""));
@@ -299,7 +299,7 @@ deny contains concat(" ", [image.name, other])
 }
 
 #[tokio::test]
-async fn a_function_may_stand_in_two_files_of_its_package() {
+async fn a_function_may_be_in_two_files_of_its_package() {
     let one = r"package lib
 
 import data.words as w

@@ -48,12 +48,12 @@ fn subject(change: impl FnOnce(&mut Value, &mut Value)) -> PromotionFacts {
         }],
     });
     change(&mut verified, &mut promoted);
-    let vouched =
+    let verdict =
         VerifiedFile::parse(verified.to_string().as_bytes(), "verified.json", None).unwrap();
     let placed =
         PromotedFile::parse(promoted.to_string().as_bytes(), "promoted.json", None).unwrap();
     PromotionFacts {
-        verified: vouched.verified().clone(),
+        verified: verdict.verified().clone(),
         promoted: placed.promoted().clone(),
         promoted_digest: placed.digest(),
         verifier_id: "https://acme.example/promote".to_owned(),

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_trusts_everybody_or_nobody() {
+    fn refuses_trust_in_every_signer_or_in_none() {
         for text in [
             "verifiers: []",
             "{}",

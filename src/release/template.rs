@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revision_that_is_no_commit_makes_no_tag() {
+    fn a_revision_that_is_not_a_commit_makes_no_tag() {
         for revision in ["main", "1f2e3d4", "refs/heads/main", ""] {
             let facts = ImageFacts {
                 revision: Some(revision.to_owned()),

@@ -297,7 +297,7 @@ fn what_a_signer_wrote_cannot_leave_its_place() {
 }
 
 #[test]
-fn the_page_says_what_stands_at_each_image() {
+fn the_page_describes_each_image() {
     let mut report = golden();
     report.components[0].violations[0].metadata.extend([
         ("title".to_owned(), json!("Source & code")),

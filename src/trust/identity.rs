@@ -158,13 +158,13 @@ mod tests {
     }
 
     #[test]
-    fn an_exact_text_is_no_pattern() {
+    fn an_exact_text_is_not_a_pattern() {
         let exact = Matcher::exact("a.c").unwrap();
         assert!(exact.matches("a.c") && !exact.matches("abc"));
     }
 
     #[test]
-    fn refuses_patterns_that_break_out_or_say_nothing() {
+    fn refuses_patterns_that_escape_or_are_empty() {
         for text in ["", "a)|(?:.*", "(", "a{1000000}"] {
             assert!(Matcher::pattern(text).is_err(), "{text}");
         }

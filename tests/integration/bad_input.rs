@@ -289,7 +289,7 @@ fn a_hand_over_file_of_another_run_or_with_one_byte_changed_exits_4() {
 }
 
 #[test]
-fn a_verdict_that_never_vouched_for_the_digest_exits_4_without_its_digest_too() {
+fn a_verdict_that_never_accepted_the_image_exits_4_without_its_digest_too() {
     let scene = Scene::attested();
     scene.up_to(Step::CopyImage);
     let evil = signer::push_image(&scene.universe.registry, STAGING, "evil", "evil", 2).unwrap();

@@ -280,7 +280,7 @@ fn a_deployment_that_cannot_be_edited_is_found_before_a_tag_moves() {
 }
 
 #[test]
-fn an_image_that_nobody_signed_is_refused_and_nothing_moves() {
+fn an_unsigned_image_is_refused_and_nothing_moves() {
     let (universe, dir) = (Universe::new().unwrap(), Workdir::new());
     refused(&universe, &dir, &[], 4, "signature");
     universe.sign_and_attest().unwrap();

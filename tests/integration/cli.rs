@@ -168,7 +168,7 @@ fn every_boolean_takes_true_and_false_and_nothing_else() {
 }
 
 #[test]
-fn global_flags_stand_before_or_after_the_command() {
+fn global_flags_precede_or_follow_the_command() {
     let values = [
         ("authfile", "x"),
         ("ca-file", "x"),

@@ -300,7 +300,7 @@ fn verdict(images: &[(&str, &str, bool)]) -> String {
 }
 
 #[test]
-fn promotes_what_the_verdict_vouches_for_and_nothing_else() {
+fn promotes_what_the_verdict_accepts_and_nothing_else() {
     let registry = start();
     let at = registry.address();
     let good = signer::push_image(&registry, "staging/web", "v1", "a", 2).unwrap();

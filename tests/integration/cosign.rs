@@ -311,7 +311,7 @@ impl Case {
 }
 
 #[test]
-fn cosign_signed_and_the_log_is_asked_for_the_entry() {
+fn cosign_signed_and_the_log_is_searched_for_the_entry() {
     let mut asked = 0;
     for artefacts in all() {
         let server = artefacts.serve("acme/app");
@@ -356,7 +356,7 @@ fn cosign_signed_and_the_log_is_asked_for_the_entry() {
 }
 
 #[test]
-fn cosign_signed_and_everything_counts() {
+fn cosign_signed_and_every_form_is_accepted() {
     for artefacts in all() {
         let server = artefacts.serve("acme/app");
         let cases = artefacts.complete();
@@ -375,7 +375,7 @@ fn cosign_signed_and_everything_counts() {
 }
 
 #[test]
-fn cosign_signed_for_somebody_else_or_under_another_root() {
+fn cosign_signed_for_another_identity_or_root() {
     let other_key = root().join("tests/fixtures/chains-oci/cosign.pub");
     for artefacts in all() {
         let server = artefacts.serve("acme/app");

@@ -135,7 +135,7 @@ fn a_refusal_is_one_line_and_exit_1() {
 }
 
 #[test]
-fn what_nobody_signed_is_refused_with_upstreams_results() {
+fn unsigned_images_are_refused_with_upstreams_results() {
     let codes = |run: Run| -> Vec<String> {
         let report = json(&run.exits(1).stdout);
         let violations = report["components"][0]["violations"].as_array().unwrap();
@@ -195,7 +195,7 @@ fn what_nobody_signed_is_refused_with_upstreams_results() {
 }
 
 #[test]
-fn skipped_checks_leave_no_result_and_are_said() {
+fn skipped_checks_leave_no_result_and_are_reported() {
     let scene = unsigned_image();
     scene
         .universe
@@ -292,7 +292,7 @@ spec:
 }
 
 #[test]
-fn what_is_refused_although_it_passes_upstream_is_said() {
+fn a_refusal_that_passes_upstream_is_reported() {
     let scene = unsigned_image();
     let universe = &scene.universe;
     let statement = &universe.statements(&universe.image, &universe.commit)[0];
@@ -324,7 +324,7 @@ fn what_is_refused_although_it_passes_upstream_is_said() {
 }
 
 #[test]
-fn an_index_that_passes_upstream_unread_is_said() {
+fn an_index_that_passes_upstream_unread_is_reported() {
     let scene = attested_image();
     let registry = &scene.universe.registry;
     let push = |tag: &str, child: &signer::Image| {
@@ -455,7 +455,7 @@ deny contains {"code": "main.r"}
 }
 
 #[test]
-fn the_log_goes_where_it_is_told() {
+fn the_log_goes_to_the_given_file() {
     let scene = attested_image();
     let run = validate(&scene, "good.yaml", &["--logfile", "ec.log", "--verbose"]).exits(0);
     assert_eq!(run.stderr, "");

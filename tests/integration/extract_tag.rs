@@ -75,7 +75,7 @@ fn reads_the_event_from_standard_input() {
 }
 
 #[test]
-fn refuses_what_is_no_usable_tag() {
+fn refuses_an_unusable_tag() {
     let dir = Workdir::new();
     let cases = [
         ("--ref=refs/heads/main", "branch"),

@@ -249,7 +249,7 @@ fn an_image_that_its_registry_deletes_is_found_in_every_platform() {
 }
 
 #[test]
-fn a_retry_gives_the_tags_of_the_first_run() {
+fn a_retry_returns_the_tags_of_the_first_run() {
     let tenant = Tenant::new();
     let image = tenant.signed("front", "1");
     tenant.snapshot("snap", &[tenant.component("front", &image)]);

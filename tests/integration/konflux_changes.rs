@@ -277,7 +277,7 @@ fn the_image_of_the_sources_is_released_where_there_is_one() {
         let tenant = Tenant::new();
         let image = tenant.signed("front", "1");
         let sources = push_sources(&tenant, &image, "sources");
-        tenant.vouch(&sources);
+        tenant.sign_and_attest(&sources);
         tenant.snapshot("snap", &[tenant.component("front", &image)]);
         tenant.cluster.allow_reading();
         tenant.release("snap", &mapping(&tenant, &push));

@@ -131,7 +131,7 @@ deny contains "x"
 }
 
 #[test]
-fn a_rule_without_metadata_is_told_what_to_add() {
+fn a_rule_without_metadata_gets_a_hint_what_to_add() {
     let dir = workdir();
     dir.write(
         "bare/x.rego",

@@ -111,7 +111,7 @@ fn a_policy_that_cannot_be_used_is_refused_with_file_and_line() {
 }
 
 #[test]
-fn no_test_is_no_success() {
+fn without_a_test_there_is_no_success() {
     let dir = workdir();
     dir.promote(&["policy", "test", "policy", "--run", "nosuch"])
         .exits(3);
@@ -283,7 +283,7 @@ fn an_archive_is_refused_by_its_name_wherever_it_is() {
 }
 
 #[test]
-fn a_private_registry_gives_a_policy_to_those_it_knows() {
+fn a_private_registry_serves_a_policy_after_a_login() {
     let dir = workdir();
     let account = lab::git::Account {
         user: "robot".to_owned(),

@@ -28,7 +28,7 @@ fn renders_a_saved_report_in_another_format() {
 }
 
 #[test]
-fn refuses_what_is_no_report() {
+fn refuses_a_file_that_is_not_a_report() {
     let dir = Workdir::new();
     dir.write("other.json", "{}");
     dir.promote(&["report", "other.json"])

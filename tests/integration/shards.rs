@@ -171,7 +171,7 @@ fn parts_that_do_not_fit_are_refused() {
 }
 
 #[test]
-fn two_versions_of_a_component_are_told_apart() {
+fn two_versions_of_a_component_are_distinguished() {
     let tenant = Tenant::new();
     let version = |version: &str| {
         let mut component = tenant.component("web", &tenant.signed("web", version));

@@ -257,7 +257,7 @@ fn what_could_not_work_is_found_before_anything_moves() {
 
 /// One pod does what the five do: the same results but for times, the same digests, the same state.
 #[test]
-fn one_pod_gives_the_results_of_the_five() {
+fn one_pod_has_the_results_of_the_five() {
     let of = |files: Vec<std::path::PathBuf>| {
         let universe = Universe::new().unwrap();
         universe.sign_and_attest().unwrap();

@@ -124,7 +124,7 @@ fn statuses_are_those_of_a_cluster_but_for_times_and_digests() {
 }
 
 #[test]
-fn a_refusal_is_told_in_the_words_of_a_cluster() {
+fn a_refusal_has_the_message_of_a_cluster() {
     let universe = Universe::new().unwrap();
     let status = run(&universe);
     let document = status.to_json();

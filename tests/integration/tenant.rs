@@ -102,7 +102,7 @@ impl Tenant {
     }
 
     /// Signs an image and attests its provenance.
-    pub(crate) fn vouch(&self, image: &Image) {
+    pub(crate) fn sign_and_attest(&self, image: &Image) {
         signer::sign(&self.registry, image, &self.key).unwrap();
         let statement = signer::provenance(image, SOURCE, COMMIT);
         signer::attest(&self.registry, image, &self.key, &[statement]).unwrap();
@@ -110,7 +110,7 @@ impl Tenant {
 
     pub(crate) fn signed(&self, name: &str, seed: &str) -> Image {
         let image = self.image(name, seed);
-        self.vouch(&image);
+        self.sign_and_attest(&image);
         image
     }
 

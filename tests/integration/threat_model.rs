@@ -173,7 +173,7 @@ fn the_samples_are_what_kubernetes_accepts() {
 }
 
 #[test]
-fn the_image_knows_the_date_of_its_source() {
+fn the_image_has_the_date_of_its_source() {
     let (make, image) = (text("Makefile"), text("Containerfile"));
     assert!(make.contains("--build-arg PROMOTE_COMMIT_DATE=$$(git log -1 --format=%ct)"));
     let (_, stage) = image.split_once("AS build\n").unwrap();

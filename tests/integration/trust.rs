@@ -120,7 +120,7 @@ pub(crate) fn signed() -> (Server, signer::Key, signer::Image) {
 }
 
 #[test]
-fn an_attestation_is_no_signature_and_a_signature_no_attestation() {
+fn an_attestation_is_not_a_signature_and_vice_versa() {
     let (registry, key, image) = signed();
     let provenance = signer::provenance(&image, "https://git.example/app", "0123abcd");
     signer::attest(&registry, &image, &key, &[provenance]).unwrap();
@@ -141,7 +141,7 @@ fn an_attestation_is_no_signature_and_a_signature_no_attestation() {
 }
 
 #[test]
-fn cve_2022_35929_an_attestation_of_another_type_than_was_asked_for() {
+fn cve_2022_35929_an_attestation_of_another_type_than_requested() {
     let (registry, key, image) = signed();
     let provenance = signer::provenance(&image, "https://git.example/app", "0123abcd");
     signer::attest(&registry, &image, &key, &[provenance]).unwrap();

@@ -150,7 +150,7 @@ Argocd-reference-commit-sha: {0}
 }
 
 #[test]
-fn pins_as_it_is_told() {
+fn pins_in_the_given_form() {
     for (pin, image) in [
         ("tag", "registry.example/acme/web:prod-v1.0".to_owned()),
         ("digest", format!("registry.example/acme/web@{NEW}")),
@@ -221,7 +221,7 @@ fn refused(world: &GitHost, flags: &[&str], code: i32, reason: &str) {
 }
 
 #[test]
-fn refuses_what_nobody_vouches_for() {
+fn refuses_an_image_that_no_hand_over_file_lists() {
     let world = GitHost::new();
     refused(
         &world,

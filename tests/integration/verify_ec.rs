@@ -81,7 +81,7 @@ impl Scene {
 }
 
 #[test]
-fn passes_a_vouched_image_and_writes_the_verdict() {
+fn passes_an_attested_image_and_writes_the_verdict() {
     let scene = attested_release();
     let at = ["--effective-time", EFFECTIVE_TIME];
     let outputs = ["--output", "text", "--output", "json=report.json"];

@@ -66,7 +66,7 @@ fn marked(mut descriptor: Value) -> Value {
 }
 
 #[test]
-fn an_image_of_the_index_that_nobody_signed_refuses_the_index() {
+fn an_unsigned_image_of_the_index_refuses_the_index() {
     for signed in [true, false] {
         let universe = Universe::new().unwrap();
         let image = push(&universe, "arm");
@@ -115,7 +115,7 @@ fn only_what_no_node_can_run_is_left_out_as_a_builders_attestation() {
 }
 
 #[test]
-fn an_index_whose_images_cannot_be_listed_is_never_vouched_for() {
+fn an_index_whose_images_cannot_be_listed_is_never_accepted() {
     let universe = Universe::new().unwrap();
     let image = push(&universe, "arm");
     let scene = AttestedIndex::new(universe, &[child(&image, "linux", "arm64")]);

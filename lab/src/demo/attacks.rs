@@ -155,7 +155,7 @@ pub const ATTACKS: &[Attack] = &[
         deed: "moved the image tag to another image once the first was verified",
         check: "the copy takes the verified digest, not the tag",
         ending: Ending::NoEffect("production got the verified digest"),
-        prepare: vouched,
+        prepare: sign_and_attest,
         meddle: Some((Step::VerifyEc, move_tag)),
     },
     Attack {
@@ -163,7 +163,7 @@ pub const ATTACKS: &[Attack] = &[
         deed: "wrote the digest of another image into verified.json on the workspace",
         check: "the file is not the one that verify-ec wrote",
         ending: refused(Step::CopyImage, 4, "the earlier step wrote"),
-        prepare: vouched,
+        prepare: sign_and_attest,
         meddle: Some((Step::VerifyEc, change_verdict)),
     },
     Attack {
@@ -190,7 +190,7 @@ pub(super) const HONEST: Attack = Attack {
     deed: "did nothing",
     check: "nothing had to be stopped",
     ending: Ending::NoEffect("production got the verified digest"),
-    prepare: vouched,
+    prepare: sign_and_attest,
     meddle: None,
 };
 
@@ -204,7 +204,7 @@ fn hostile_tag(stage: &mut Stage) -> Result<()> {
     Ok(())
 }
 
-fn vouched(stage: &mut Stage) -> Result<()> {
+fn sign_and_attest(stage: &mut Stage) -> Result<()> {
     stage.universe.sign_and_attest()
 }
 

@@ -538,7 +538,7 @@ fn redirects_a_download_to_another_origin_and_logs_who_came_with_a_name() {
 }
 
 #[test]
-fn can_be_slow_and_can_say_nothing_at_all() {
+fn can_be_slow_and_can_be_silent() {
     let server = start(Options::default());
     let pause = Duration::from_millis(60);
     server.fail(

@@ -117,7 +117,7 @@ fn fates(status: &Status) -> Vec<(&str, Fate)> {
 }
 
 #[test]
-fn hands_a_result_on_without_being_told_the_order() {
+fn passes_a_result_on_without_a_given_order() {
     let status = tiny(
         &[&TAKES, &GIVES],
         "  tasks:\n  - {name: second, taskRef: {name: takes}, params: [{name: value, value: \"x-$(tasks.first.results.R)\"}]}\n  \

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_stands_only_alone() {
+    fn a_list_is_only_a_whole_value() {
         let replace = |text: &str| variables().replace_all(&[text.to_owned()]);
         assert_eq!(replace("$(params.images[*])"), ["a", "b"]);
         assert_eq!(replace("x$(params.images[*])"), ["x$(params.images[*])"]);

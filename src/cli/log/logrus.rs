@@ -89,7 +89,7 @@ mod tests {
     use super::quoted;
 
     #[test]
-    fn only_plain_words_stand_without_quotes() {
+    fn only_plain_words_are_written_without_quotes() {
         assert_eq!(quoted("ec.purl.parse"), "ec.purl.parse");
         assert_eq!(quoted("a b"), "\"a b\"");
         assert_eq!(quoted("line\nline \"x\""), "\"line\\nline \\\"x\\\"\"");

@@ -20,7 +20,7 @@ pub(super) struct PromotionFiles {
     promoted: Vec<u8>,
     report: Vec<u8>,
     parsed: Report,
-    pub(super) vouched: VerifiedFile,
+    pub(super) verdict: VerifiedFile,
     pub(super) placed: PromotedFile,
 }
 
@@ -59,14 +59,14 @@ impl PromotionFiles {
         let path = context.path(request.verified.as_deref(), "verified.json");
         let verified = context.read(&path)?;
         let origin = path.display().to_string();
-        let vouched = VerifiedFile::parse(&verified, &origin, Some(verified_digest));
-        let vouched = vouched.map_err(handover_failure)?;
+        let verdict = VerifiedFile::parse(&verified, &origin, Some(verified_digest));
+        let verdict = verdict.map_err(handover_failure)?;
         let path = context.path(request.report.as_deref(), "report.json");
         let report = context.read(&path).map_err(|failure| {
             failure.hint("write the report by verify-ec --output=json=file:report.json")
         })?;
         let origin = path.display().to_string();
-        let expected = Some(vouched.verified().report_digest);
+        let expected = Some(verdict.verified().report_digest);
         handover::check_digest(&report, &origin, expected).map_err(handover_failure)?;
         let parsed: Report = serde_json::from_slice(&report).map_err(|error| {
             let (line, column) = (error.line(), error.column());
@@ -75,12 +75,12 @@ impl PromotionFiles {
             Failure::message(Kind::Usage, text)
         })?;
         Ok(Self {
-            images: Self::images(request, &vouched, context)?,
+            images: Self::images(request, &verdict, context)?,
             verified,
             promoted,
             report,
             parsed,
-            vouched,
+            verdict,
             placed,
         })
     }
@@ -88,7 +88,7 @@ impl PromotionFiles {
     /// Reads the list of images; verify-ec --image writes none.
     fn images(
         request: &FilesRequest,
-        vouched: &VerifiedFile,
+        verdict: &VerifiedFile,
         context: &Context,
     ) -> Result<Option<Vec<u8>>, Failure> {
         let path = context.path(request.images.as_deref(), "images.json");
@@ -103,7 +103,7 @@ impl PromotionFiles {
             }
             Err(failure) => return Err(failure),
         };
-        let expected = Some(vouched.verified().images_digest);
+        let expected = Some(verdict.verified().images_digest);
         let origin = path.display().to_string();
         handover::check_digest(&bytes, &origin, expected).map_err(handover_failure)?;
         Ok(Some(bytes))
@@ -117,7 +117,7 @@ impl PromotionFiles {
         let mut jobs = Vec::new();
         for component in &self.placed.promoted().components {
             let digest = component.digest;
-            self.vouched.vouches_for(digest).map_err(handover_failure)?;
+            self.verdict.accepted(digest).map_err(handover_failure)?;
             let places = component.destinations.iter();
             let repositories: BTreeSet<_> =
                 places.map(|place| place.repository.to_string()).collect();
@@ -155,7 +155,7 @@ impl PromotionFiles {
     /// [`Kind::Usage`] for a file that is not a text.
     pub(super) fn evidence(&self) -> Result<EvidenceBundle, Failure> {
         // The time of the verdict: the same files make the same bundle whenever they are attested.
-        let verified_at: Result<jiff::Timestamp, _> = self.vouched.verified().verified_at.parse();
+        let verified_at: Result<jiff::Timestamp, _> = self.verdict.verified().verified_at.parse();
         let now = verified_at.or_fail(Kind::Usage)?;
         let show = Show {
             info: true,
@@ -184,7 +184,7 @@ impl PromotionFiles {
                 None => missing.push(name.to_owned()),
             }
         }
-        let policy = self.vouched.verified().policy.clone();
+        let policy = self.verdict.verified().policy.clone();
         Ok(EvidenceBundle::new(policy, files, missing))
     }
 }

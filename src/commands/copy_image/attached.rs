@@ -12,8 +12,8 @@ use crate::{
 };
 
 /// Returns the manifests of attached artifacts that the verdict accepted.
-pub(super) fn accepted(vouched: &VerifiedFile) -> BTreeSet<Digest> {
-    let components = vouched.verified().components.iter();
+pub(super) fn accepted(verdict: &VerifiedFile) -> BTreeSet<Digest> {
+    let components = verdict.verified().components.iter();
     let attached = components.flat_map(|component| &component.attached);
     let accepted = attached.filter(|artifact| artifact.accepted);
     accepted.map(|artifact| artifact.digest).collect()
@@ -23,9 +23,9 @@ pub(super) fn accepted(vouched: &VerifiedFile) -> BTreeSet<Digest> {
 pub(super) fn selection(
     which: Option<AttachedChoice>,
     version: &Version,
-    vouched: Option<&VerifiedFile>,
+    verdict: Option<&VerifiedFile>,
 ) -> Result<ArtifactSelection, Failure> {
-    let Some(vouched) = vouched else {
+    let Some(verdict) = verdict else {
         return Ok(match which {
             Some(AttachedChoice::None) => ArtifactSelection::Nothing,
             _ => ArtifactSelection::Everything,
@@ -37,11 +37,11 @@ pub(super) fn selection(
     // A tag is resolved by the plan, which refuses what the verdict does not list; until then
     // nothing is known to be attached to it.
     let Version::Digest(digest) = version else {
-        let all = vouched.verified().components.iter();
+        let all = verdict.verified().components.iter();
         let all = all.filter(|component| component.success);
         return listed(which, all.flat_map(|component| &component.attached));
     };
-    let component = vouched.vouches_for(*digest).map_err(handover_failure)?;
+    let component = verdict.accepted(*digest).map_err(handover_failure)?;
     listed(which, component.attached.iter())
 }
 

@@ -51,12 +51,12 @@ impl CopyJobs {
     /// Finds source, destination and tags of every image.
     pub(super) fn of(
         request: &CopyRequest,
-        vouched: Option<&VerifiedFile>,
+        verdict: Option<&VerifiedFile>,
         released: Option<&ReleaseFile>,
     ) -> Result<Self, Failure> {
         let jobs = match &request.source {
-            CopySource::One { from, to } => vec![single_image(from, to, request, vouched)?],
-            CopySource::All { to, map } => listed_images(to.as_deref(), map, request, vouched)?,
+            CopySource::One { from, to } => vec![single_image(from, to, request, verdict)?],
+            CopySource::All { to, map } => listed_images(to.as_deref(), map, request, verdict)?,
             CopySource::Released { .. } => released.map_or_else(Vec::new, of_release),
             CopySource::Staged { .. } => Vec::new(),
         };
@@ -240,7 +240,7 @@ fn single_image(
     source: &CopyEndpoint,
     destination: &CopyEndpoint,
     request: &CopyRequest,
-    vouched: Option<&VerifiedFile>,
+    verdict: Option<&VerifiedFile>,
 ) -> Result<CopyJob, Failure> {
     let (from, source_tag, digest) = (source.end.clone(), source.tag.clone(), source.digest);
     let (to, tag) = (destination.end.clone(), destination.tag.clone());
@@ -249,9 +249,9 @@ fn single_image(
         Some(repository) => repository.last_segment().to_owned(),
         None => "image".to_owned(),
     };
-    let (name, component_version) = match (vouched, digest) {
-        (Some(vouched), Some(digest)) => {
-            let component = vouched.vouches_for(digest).map_err(handover_failure)?;
+    let (name, component_version) = match (verdict, digest) {
+        (Some(verdict), Some(digest)) => {
+            let component = verdict.accepted(digest).map_err(handover_failure)?;
             (component.name.clone(), component.version.clone())
         }
         _ => (name, None),
@@ -261,7 +261,7 @@ fn single_image(
         tags.push(fill(
             template,
             (&name, component_version.as_deref()),
-            vouched,
+            verdict,
         )?);
     }
     if tags.is_empty() {
@@ -299,15 +299,15 @@ fn listed_images(
     to: Option<&str>,
     map: &BTreeMap<String, String>,
     request: &CopyRequest,
-    vouched: Option<&VerifiedFile>,
+    verdict: Option<&VerifiedFile>,
 ) -> Result<Vec<CopyJob>, Failure> {
-    let Some(vouched) = vouched else {
+    let Some(verdict) = verdict else {
         return Err(Failure::message(
             Kind::Usage,
             "--unverified needs SRC and DST",
         ));
     };
-    let components = &vouched.verified().components;
+    let components = &verdict.verified().components;
     let is_listed = |name: &&String| components.iter().any(|known| known.name == **name);
     if let Some(name) = map.keys().find(|name| !is_listed(name)) {
         let message = format!("--map names {name:?}, which verified.json does not list");
@@ -316,7 +316,7 @@ fn listed_images(
     let mut jobs = Vec::new();
     for component in components {
         let name = component.name.as_str();
-        let image = vouched.image(component).map_err(handover_failure)?;
+        let image = verdict.image(component).map_err(handover_failure)?;
         let to = destination(
             map.get(name).map(String::as_str),
             to,
@@ -326,10 +326,10 @@ fn listed_images(
         let mut tags = Vec::new();
         for template in &request.tags {
             let identity = (name, component.version.as_deref());
-            tags.push(fill(template, identity, Some(vouched))?);
+            tags.push(fill(template, identity, Some(verdict))?);
         }
         if tags.is_empty() {
-            tags.extend(vouched.verified().destination_tag.clone());
+            tags.extend(verdict.verified().destination_tag.clone());
         }
         if tags.is_empty() {
             let message = "no destination tag: neither --tag nor verified.json names one";
@@ -403,9 +403,9 @@ fn unique(tags: Vec<Tag>) -> Vec<Tag> {
 fn fill(
     template: &str,
     (name, version): (&str, Option<&str>),
-    vouched: Option<&VerifiedFile>,
+    verdict: Option<&VerifiedFile>,
 ) -> Result<Tag, Failure> {
-    let verified = vouched.map(VerifiedFile::verified);
+    let verified = verdict.map(VerifiedFile::verified);
     let (mut text, mut rest) = (String::new(), template);
     while let Some((before, behind)) = rest.split_once('{') {
         let wrong =

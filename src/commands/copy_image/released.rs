@@ -24,7 +24,7 @@ impl CopyRequest {
     /// Reads what plan-release computed, which must be about the images of the verdict.
     pub(super) fn released(
         &self,
-        vouched: Option<&VerifiedFile>,
+        verdict: Option<&VerifiedFile>,
         context: &Context,
     ) -> Result<(Option<ReleaseFile>, Option<String>), Failure> {
         let CopySource::Released { file, digest } = &self.source else {
@@ -36,7 +36,7 @@ impl CopyRequest {
             .map_err(|failure| failure.hint("run plan-release first"))?;
         let release = ReleaseFile::parse(&bytes, &path.display().to_string(), *digest);
         let release = release.map_err(handover_failure)?;
-        let judged = vouched.map(|vouched| vouched.verified().images_digest);
+        let judged = verdict.map(|verdict| verdict.verified().images_digest);
         if judged.is_some_and(|judged| judged != release.images_digest) {
             let text = format!("{} is about other images than the verdict", path.display());
             return Err(Failure::message(Kind::Refused, text)

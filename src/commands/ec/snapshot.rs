@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_stands_once_under_its_first_real_name() {
+    fn an_image_is_listed_once_under_its_first_real_name() {
         let mut merged = Snapshot::default();
         merge(
             &mut merged,

@@ -131,7 +131,7 @@ fn listed(placed: &PromotedFile, only: &[DeployedImage]) -> Result<ImagesToDeplo
         [] => components.map(of_component).collect(),
         only => only
             .iter()
-            .map(|image| vouched(image.clone(), placed))
+            .map(|image| promoted_image(image.clone(), placed))
             .collect(),
     };
     let promoted = placed.promoted();
@@ -186,12 +186,12 @@ pub(super) fn parse(given: &str) -> Result<DeployedImage, Failure> {
 }
 
 /// Returns an image of `--image` that `promoted.json` lists with the same digest.
-fn vouched(image: DeployedImage, placed: &PromotedFile) -> Result<DeployedImage, Failure> {
+fn promoted_image(image: DeployedImage, placed: &PromotedFile) -> Result<DeployedImage, Failure> {
     let digest = image
         .digest()
         .ok_or_else(|| Failure::message(Kind::Usage, "the image is not pinned"))?;
     let component = placed
-        .vouches_for(&image.name, digest)
+        .component(&image.name, digest)
         .map_err(handover_failure)?;
     // With --pin=tag the tag alone decides which image runs, so the copy must have set it.
     let asked = &image.reference;

@@ -153,8 +153,8 @@ fn part(
     let bytes = context
         .read(&path)
         .map_err(|failure| failure.hint(format!("run verify-ec --shard {shard} first")))?;
-    let vouched = VerifiedFile::parse_part(&bytes, &origin, digest).map_err(handover_failure)?;
-    let verified = vouched.verified();
+    let verdict = VerifiedFile::parse_part(&bytes, &origin, digest).map_err(handover_failure)?;
+    let verified = verdict.verified();
     if verified.shard != Some(shard) {
         let of = verified
             .shard

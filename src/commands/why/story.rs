@@ -36,21 +36,21 @@ impl Story {
         let placed = PromotedFile::parse(promoted.content.as_bytes(), "its promoted.json", None);
         let placed = placed.map_err(|error| error.to_string())?;
         let promoted = placed.promoted();
-        let vouched = file("verified.json")?;
+        let verdict = file("verified.json")?;
         let expected = promoted.verified_digest;
         let expected = expected.ok_or("its promoted.json names no verdict")?;
-        let vouched = VerifiedFile::parse(
-            vouched.content.as_bytes(),
+        let verdict = VerifiedFile::parse(
+            verdict.content.as_bytes(),
             "its verified.json",
             Some(expected),
         );
-        let vouched = vouched.map_err(|error| error.to_string())?;
-        let verified = vouched.verified();
+        let verdict = verdict.map_err(|error| error.to_string())?;
+        let verified = verdict.verified();
         if file("report.json")?.digest != verified.report_digest {
             return Err("its report is not the one that the verdict names".to_owned());
         }
-        let verdict = vouched.vouches_for(image.digest);
-        let verdict = verdict.map_err(|error| error.to_string())?;
+        let passed = verdict.accepted(image.digest);
+        let passed = passed.map_err(|error| error.to_string())?;
         let mut components = promoted.components.iter();
         let component = components
             .find(|component| component.digest == image.digest)
@@ -60,7 +60,7 @@ impl Story {
             digest,
             evidence,
             (promoted, component),
-            (verified, verdict),
+            (verified, passed),
         );
         let when = promoted.promoted_at.clone();
         Ok(Self {
@@ -77,7 +77,7 @@ fn rows(
     digest: Digest,
     evidence: &EvidenceBundle,
     (promoted, component): (&Promoted, &PromotedComponent),
-    (verified, verdict): (&Verified, &VerifiedComponent),
+    (verified, passed): (&Verified, &VerifiedComponent),
 ) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
     let mut row = |name: &'static str, value: Option<String>| {
@@ -101,11 +101,11 @@ fn rows(
     row("policy digest", Some(policy.digest.to_string()));
     row("policy sources", Some(policy.sources.join(" ")));
     row("verified", Some(verified.verified_at.clone()));
-    row("warnings", Some(verdict.warnings.to_string()));
-    row("exceptions", Some(verdict.exceptions.join(" ")));
+    row("warnings", Some(passed.warnings.to_string()));
+    row("exceptions", Some(passed.exceptions.join(" ")));
     row("skipped checks", Some(verified.skipped_checks.join(" ")));
     row("not compared", Some(promoted.unchecked.join(" ")));
-    for accepted in &verdict.evidence {
+    for accepted in &passed.evidence {
         let kind = accepted.predicate_type.as_deref().unwrap_or(&accepted.kind);
         row("evidence", Some(format!("{kind} by {}", accepted.signer)));
     }

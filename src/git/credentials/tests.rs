@@ -108,7 +108,7 @@ fn refuses_an_empty_directory_and_half_an_app() {
 }
 
 #[test]
-fn passes_over_lines_that_are_no_logins() {
+fn passes_over_lines_that_are_not_logins() {
     let lines = "# ours\n\nhttps://git.example.com\nhttps://tok3n@h.example\nhttps://a:b@h.example\r\nnonsense\n";
     let found = load(&[(".git-credentials", lines)]).unwrap();
     assert_eq!(login(&found, "https://h.example/x"), pair("a", "b"));

@@ -187,7 +187,7 @@ fn a_pod_outranks_the_variable_and_the_flag_outranks_the_pod() {
 }
 
 #[test]
-fn a_home_without_a_kubeconfig_is_no_cluster() {
+fn a_home_without_a_kubeconfig_is_not_a_cluster() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().display().to_string();
     let env = Env::from([("HOME", path.as_str())]);

@@ -178,7 +178,7 @@ fn documents_are_parsed_or_refused() {
 }
 
 #[test]
-fn kinds_are_told_apart() {
+fn kinds_are_distinguished() {
     let mut bytes = shapes::link("h", "./x//y", b'1');
     bytes.extend(shapes::link("s", "../x", b'2'));
     bytes.extend(shapes::header("d/", 0, b'5'));

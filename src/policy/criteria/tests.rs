@@ -64,7 +64,7 @@ fn scores_are_upstreams() {
 }
 
 #[test]
-fn everything_counts_without_criteria() {
+fn without_criteria_every_rule_is_included() {
     let all = selection("sources: [{policy: [a]}]");
     assert!(counts(&all, "a.b", &[], &[]));
 }
@@ -84,7 +84,7 @@ fn an_include_alone_leaves_the_rest_out() {
 }
 
 #[test]
-fn collections_count_as_a_package_does() {
+fn collections_score_as_a_package_does() {
     let slsa = config(&["@slsa3"], &["a"]);
     assert!(counts(&slsa, "b.c", &[], &["slsa3"]));
     assert!(!counts(&slsa, "b.c", &[], &["minimal"]));
@@ -125,7 +125,7 @@ fn stars_with_terms_or_rules_never_match() {
 }
 
 #[test]
-fn a_result_without_a_code_always_counts() {
+fn a_result_without_a_code_is_always_included() {
     assert!(config(&["nothing"], &["*"]).includes(None));
 }
 
@@ -174,7 +174,7 @@ fn nested_packages_have_a_short_and_a_full_name() {
 }
 
 #[test]
-fn global_criteria_count_only_for_groups_without_their_own() {
+fn global_criteria_apply_only_to_groups_without_their_own() {
     let yaml = "configuration: {collections: [slsa3], include: [a], exclude: [a.x]}\nsources: ";
     let global = selection(&format!("{yaml} [{{policy: [p]}}]"));
     assert!(counts(&global, "b.c", &[], &["slsa3"]));
@@ -298,7 +298,7 @@ fn volatile_entries_hold_for_their_image_or_component_only() {
 }
 
 #[test]
-fn without_an_image_only_what_is_meant_for_all_counts() {
+fn without_an_image_only_exceptions_for_all_images_apply() {
     let yaml = "sources: [{config: {exclude: [c.d]}, volatileConfig: {exclude: [{value: a.b, imageUrl: quay.io/org/web}]}}]";
     let nothing = criteria(yaml, "2026-06-01T00:00:00Z").select(None, "web", Dialect::Promote);
     assert!(counts(&nothing, "a.b", &[], &[]));
@@ -484,7 +484,7 @@ proptest! {
     }
 
     #[test]
-    fn what_counts_is_in_an_opened_package(
+    fn an_included_rule_is_in_an_opened_package(
         include in prop::collection::vec("(\\*|@[cd]|[ab](\\.([xy]|\\*))?(:[tu])?)", 0..5),
         exclude in prop::collection::vec("(\\*|@[cd]|[ab](\\.([xy]|\\*))?(:[tu])?)", 0..5),
         terms in prop::collection::vec("[tu]", 1..3),

@@ -95,7 +95,7 @@ other if input.image.source
 }
 
 #[test]
-fn a_part_of_a_fact_is_told_from_another() {
+fn a_part_of_a_fact_differs_from_another() {
     let source = r#"package a
 
 deny contains "x" if contains(input.image.parent.ref, "bad")

@@ -207,7 +207,7 @@ slow contains [a, b] if {
 }
 
 #[test]
-fn an_undefined_rule_gives_nothing() {
+fn an_undefined_rule_has_no_result() {
     let given = evaluate("package p\n\nnothing := input.missing\n", "nothing").unwrap();
     assert_eq!(given, []);
 }

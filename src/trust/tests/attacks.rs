@@ -48,19 +48,19 @@ const ELSEWHERE: [(&str, &str, &str, &str); 8] = [
     (
         "LogUnreachable",
         include_str!("servers.rs"),
-        "the_log_is_asked_for_an_entry_that_was_not_stored",
+        "the_log_is_searched_for_an_entry_that_was_not_stored",
         "Reason::LogUnreachable",
     ),
     (
         "NotLogged",
         include_str!("servers.rs"),
-        "the_log_is_asked_for_an_entry_that_was_not_stored",
+        "the_log_is_searched_for_an_entry_that_was_not_stored",
         "Reason::NotLogged",
     ),
     (
         "OnlyDigest",
         include_str!("schemes.rs"),
-        "each_scheme_counts_in_each_form",
+        "each_scheme_is_accepted_in_each_form",
         "refused(found, \"OnlyDigest\"",
     ),
     (
@@ -72,13 +72,13 @@ const ELSEWHERE: [(&str, &str, &str, &str); 8] = [
     (
         "Annotation",
         include_str!("../../../tests/integration/trust.rs"),
-        "an_attestation_is_no_signature_and_a_signature_no_attestation",
+        "an_attestation_is_not_a_signature_and_vice_versa",
         "lack env=prod",
     ),
     (
         "PredicateType",
         include_str!("../../../tests/integration/trust.rs"),
-        "cve_2022_35929_an_attestation_of_another_type_than_was_asked_for",
+        "cve_2022_35929_an_attestation_of_another_type_than_requested",
         "expected https://spdx.dev/Document",
     ),
     (
@@ -147,7 +147,7 @@ fn good_artefacts() -> [(&'static str, Expect, Make); 15] {
 }
 
 #[tokio::test]
-async fn the_good_artefacts_count() {
+async fn the_good_artefacts_are_accepted() {
     for (what, expect, make) in good_artefacts() {
         let world = World::new();
         make(&world);

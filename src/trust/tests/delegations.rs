@@ -75,7 +75,7 @@ async fn cve_2024_47534_the_first_role_that_has_the_target_speaks() {
 }
 
 #[tokio::test]
-async fn cve_2025_2886_nobody_is_asked_after_a_role_that_ends_the_search() {
+async fn cve_2025_2886_a_terminating_role_ends_the_search() {
     let mirror = Mirror::new();
     let target = mirror.root.to_string().into_bytes();
     let files = [(TARGET, &target[..])];
@@ -188,7 +188,7 @@ const PATHS: [&str; 6] = [
 ];
 
 #[tokio::test]
-async fn cve_2021_41150_a_delegated_roles_name_is_no_path() {
+async fn cve_2021_41150_a_delegated_roles_name_is_not_a_path() {
     for name in ["plain"].into_iter().chain(PATHS) {
         let (mirror, outer) = deep();
         let target = mirror.root.to_string().into_bytes();
@@ -207,7 +207,7 @@ async fn cve_2021_41150_a_delegated_roles_name_is_no_path() {
 }
 
 #[tokio::test]
-async fn cve_2021_41149_a_targets_name_is_no_path() {
+async fn cve_2021_41149_a_targets_name_is_not_a_path() {
     for name in ["plain"].into_iter().chain(PATHS) {
         let (mirror, outer) = deep();
         let target = mirror.root.to_string().into_bytes();

@@ -124,7 +124,7 @@ fn a_key_reads_the_same_in_every_form() {
 }
 
 #[test]
-fn refuses_keys_that_nobody_should_use() {
+fn refuses_keys_that_are_too_weak() {
     let good = World::new().key.public_pem();
     assert!(TrustedKey::from_pem(&good, "a test").is_ok());
     assert!(TrustedKey::from_pem(&good.repeat(2), "a test").is_err());

@@ -116,7 +116,7 @@ fn places() -> [(&'static str, Made, bool); 11] {
 }
 
 #[tokio::test]
-async fn an_attestation_never_counts_as_a_signature_wherever_it_lies() {
+async fn an_attestation_is_never_accepted_as_a_signature() {
     let signers: [(&str, Expect); 3] = [("owner", owner), ("logged", logged), ("keyless", keyless)];
     for without_referrers in [false, true] {
         for (signer, expect) in signers {
@@ -162,7 +162,7 @@ fn signed(layer: &Layer) -> Layer {
 }
 
 #[tokio::test]
-async fn a_signature_statement_counts_in_a_bundle_only() {
+async fn a_signature_statement_is_accepted_in_a_bundle_only() {
     let world = World::new();
     attach(&world, &attested(&world, None, SIGN).1);
     assert!(world.examine(&world.by_key()).await.signatures.is_ok());
@@ -193,7 +193,7 @@ async fn a_legacy_signature_may_be_a_referrer() {
 }
 
 #[tokio::test]
-async fn each_of_several_layers_counts_or_not_alone() {
+async fn each_of_several_layers_is_judged_alone() {
     let world = World::new();
     let stranger = signer::Key::generate().unwrap();
     let strange = Layer::signature(&world.claims(), &stranger.sign(&world.claims()).unwrap());
@@ -259,7 +259,7 @@ async fn one_of_several_signatures_in_an_envelope_is_enough() {
 }
 
 #[tokio::test]
-async fn every_kind_of_log_entry_of_an_attestation_counts() {
+async fn every_kind_of_log_entry_of_an_attestation_is_accepted() {
     type Entry = fn(&Value, &Signer<'_>) -> Value;
     let kinds: [Entry; 3] = [dsse_entry, intoto_entry, intoto2_entry];
     for kind in kinds {
@@ -440,7 +440,7 @@ async fn rsa_bundle(
 }
 
 #[tokio::test]
-async fn a_logged_bundle_counts_by_each_scheme_of_a_key() {
+async fn a_logged_bundle_is_accepted_with_each_scheme_of_a_key() {
     for padding in [&RSA_PKCS1_SHA256 as &dyn RsaEncoding, &RSA_PSS_SHA256] {
         rsa_bundle(padding, |_, _| {}).await.unwrap();
     }

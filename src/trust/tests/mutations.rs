@@ -128,7 +128,7 @@ fn through_base64(dice: &mut Dice, text: &str) -> String {
 }
 
 #[test]
-fn no_mutated_signature_counts() {
+fn no_mutated_signature_is_accepted() {
     let world = World::new();
     let digest = world.reference().digest;
     let (payload, certificate) = (world.claims(), world.honest_certificate());
@@ -172,7 +172,7 @@ fn no_mutated_signature_counts() {
 }
 
 #[test]
-fn a_mutated_document_says_nothing_new() {
+fn a_mutated_document_adds_no_statement() {
     let world = World::new();
     let digest = world.reference().digest;
     let envelope = world.envelope(&world.statement(PREDICATE));

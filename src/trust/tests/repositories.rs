@@ -192,7 +192,7 @@ async fn begin(sign: impl FnOnce(&mut Value), after: impl FnOnce(&mut Value)) ->
 }
 
 #[tokio::test]
-async fn cve_2026_23992_a_threshold_of_nobody_is_refused() {
+async fn cve_2026_23992_a_threshold_of_zero_is_refused() {
     begin(|_| {}, |_| {}).await.unwrap();
     for role in ["root", "timestamp", "snapshot", "targets"] {
         let nobody = |root: &mut Value| root["roles"][role]["threshold"] = 0.into();
@@ -454,7 +454,7 @@ async fn cve_2026_24137_an_old_repository_of_single_files_cannot_leave_the_cache
 }
 
 #[tokio::test]
-async fn cve_2026_24686_a_mirrors_name_is_no_path() {
+async fn cve_2026_24686_a_mirrors_name_is_not_a_path() {
     let mirror = Mirror::new();
     mirror.serve(1);
     let start = Start {

@@ -90,7 +90,7 @@ fn refused(outcome: Result<(), Reason>, expected: &str, about: (Scheme, Form)) {
 }
 
 #[test]
-fn each_scheme_counts_in_each_form() {
+fn each_scheme_is_accepted_in_each_form() {
     for scheme in Scheme::ALL {
         for form in FORMS {
             let (world, about) = (world(scheme), (scheme, form));
@@ -114,7 +114,7 @@ fn each_scheme_counts_in_each_form() {
 }
 
 #[tokio::test]
-async fn each_scheme_counts_on_an_image() {
+async fn each_scheme_is_accepted_on_an_image() {
     for scheme in Scheme::ALL {
         for form in [Form::Envelope, Form::EnvelopeV2] {
             let world = world(scheme);

@@ -63,7 +63,7 @@ fn rekor(web: &Web) -> Rekor {
 }
 
 #[tokio::test]
-async fn the_log_is_asked_for_an_entry_that_was_not_stored() {
+async fn the_log_is_searched_for_an_entry_that_was_not_stored() {
     let world = World::new();
     let layer = signed(&world);
     let signature = world.key.sign(&world.claims()).unwrap();
@@ -122,7 +122,7 @@ async fn the_log_is_asked_for_an_entry_that_was_not_stored() {
 }
 
 #[tokio::test]
-async fn the_log_is_asked_for_a_keyless_attestation_too() {
+async fn the_log_is_searched_for_a_keyless_attestation_too() {
     let world = World::new();
     let certificate = world.honest_certificate();
     let envelope = world.envelope(&world.statement(PREDICATE));

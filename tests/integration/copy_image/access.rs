@@ -112,7 +112,7 @@ fn credentials_are_found_wherever_tools_keep_them() {
 }
 
 #[test]
-fn two_accounts_of_one_registry_are_told_apart_by_their_paths() {
+fn two_accounts_of_one_registry_differ_by_their_paths() {
     let registry = server(Access::Token {
         grants: vec![
             grant("alice", "wonder", "staging/"),
@@ -237,7 +237,7 @@ fn credential_helpers_are_asked() {
 }
 
 #[test]
-fn an_open_registry_is_never_asked_for_a_name() {
+fn an_open_registry_never_gets_a_user_name() {
     let registry = start();
     signer::push_image(&registry, "staging/app", "v1", "a", 1).unwrap();
     let dir = login(&registry);

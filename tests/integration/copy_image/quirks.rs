@@ -50,7 +50,7 @@ fn count(server: &Server, method: &str, part: &str) -> usize {
 
 /// Harbor answers 401 and others 400 or 403 to a mount; ECR and Docker Hub open an upload.
 #[test]
-fn a_mount_that_is_refused_becomes_an_upload_and_is_not_asked_for_again() {
+fn a_refused_mount_becomes_an_upload_and_is_not_tried_again() {
     crosses_in_spite_of(Fault::new(Effect::NoMount).of("POST", "mount="));
     for status in [400, 401, 403, 404, 405] {
         let (_, to) = crosses_in_spite_of(Fault::new(Effect::Status(status)).of("POST", "mount="));
@@ -200,7 +200,7 @@ fn a_repository_that_must_be_made_first_is_a_hint() {
 
 /// ECR refuses to write an immutable tag also when nothing would change.
 #[test]
-fn an_immutable_tag_that_is_right_already_is_no_conflict() {
+fn an_immutable_tag_that_is_right_already_is_not_a_conflict() {
     let to = server(Options {
         immutable_tags: true,
         ..Options::default()
@@ -294,7 +294,7 @@ fn referrers_that_are_refused_are_not_taken_for_missing() {
 
 /// GitLab resolves the fallback tag of the referrers API to the image itself.
 #[test]
-fn a_fallback_tag_that_is_the_image_itself_is_no_list_of_referrers() {
+fn a_fallback_tag_that_is_the_image_itself_is_not_a_list_of_referrers() {
     let gitlab = || {
         server(Options {
             referrers: false,

@@ -104,7 +104,7 @@ fn a_new_tag_is_taken_back_by_its_name_and_never_by_digest() {
 }
 
 #[test]
-fn a_tag_that_somebody_else_moved_meanwhile_is_left_alone() {
+fn a_tag_that_another_run_moved_is_left_alone() {
     let registry = start();
     let (_, dir) = snapshot(&registry, "v1");
     promote(&registry, &dir, "live").exits(0);

@@ -77,7 +77,7 @@ fn an_authority_that_serves_as_its_own_server_must_be_trusted_itself() {
 
 /// A machine without any certificate store, as a container from scratch is.
 #[test]
-fn a_machine_without_certificates_still_talks_to_whom_it_is_told() {
+fn a_machine_without_certificates_still_uses_a_given_authority() {
     let tls = Tls::private_authority().unwrap();
     let dir = Workdir::new();
     dir.write("ca.pem", &tls.trusted_pem);

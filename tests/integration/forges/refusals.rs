@@ -164,7 +164,7 @@ fn statuses_of_a_push_have_codes_of_their_own() {
 }
 
 #[test]
-fn a_host_without_a_name_or_a_token_is_told_how_to_get_one() {
+fn a_host_without_a_name_or_a_token_gets_a_hint() {
     let scene = ForgeStandIn::new((Kind::GitHub, "github"));
     let url = format!("--gitops-repo-url={}", scene.url());
     let flags = [

@@ -129,7 +129,7 @@ fn what_an_earlier_run_left_behind_is_built_anew_on_the_target() {
 }
 
 #[test]
-fn commits_that_somebody_added_to_the_branch_stay() {
+fn commits_that_a_person_added_to_the_branch_stay() {
     let scene = ForgeStandIn::new((Kind::Gitea, "gitea"));
     scene.propose(&[]).exits(0);
     let branch = scene.branch();

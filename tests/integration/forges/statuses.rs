@@ -78,7 +78,7 @@ fn each_host_shows_pending_success_and_the_first_violation() {
 }
 
 #[test]
-fn a_token_without_the_right_is_told_so() {
+fn a_token_without_the_right_is_reported() {
     for host in Kind::ALL {
         let scene = ForgeStandIn::new(host);
         let right = match host.0 {
@@ -156,9 +156,9 @@ fn a_deployment_shows_itself_at_both_commits_on_demand() {
 
 #[test]
 fn a_run_shows_its_end_at_the_source() {
-    for (vouched, code, end) in [(false, 4, "failed"), (true, 0, "success")] {
+    for (signed, code, end) in [(false, 4, "failed"), (true, 0, "success")] {
         let universe = Universe::new().unwrap();
-        if vouched {
+        if signed {
             universe.sign_and_attest().unwrap();
         }
         let token = std::fs::read_to_string(universe.credentials().join("password")).unwrap();
@@ -189,7 +189,7 @@ fn a_run_shows_its_end_at_the_source() {
             .map(|one| one.state.as_str())
             .collect();
         assert_eq!(source, ["running", end]);
-        if !vouched {
+        if !signed {
             let last = &set.last().unwrap().description;
             assert!(last.contains("attached"), "{last}");
         }

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use crate::harness::Workdir;
 
 /// The universe, and its image in two versions; the second one is signed and attested on demand.
-fn two_versions(vouch: bool) -> (Universe, Image) {
+fn two_versions(signed: bool) -> (Universe, Image) {
     let universe = Universe::new().unwrap();
     universe.sign_and_attest().unwrap();
     let registry = &universe.registry;
     let second = signer::push_image(registry, STAGING, "v2.0", "second", 2).unwrap();
-    if vouch {
+    if signed {
         universe.sign_and_attest_image(&second).unwrap();
     }
     (universe, second)

@@ -135,7 +135,7 @@ y := x if walk(input, [_, x])
 }
 
 #[test]
-fn an_archive_is_no_policy() {
+fn an_archive_is_not_a_policy() {
     let scene = attested_release();
     scene.dir.write("rules.tar.gz", "x");
     scene
@@ -214,7 +214,7 @@ fn a_configuration_comes_from_a_web_server_that_is_known() {
 }
 
 #[test]
-fn compat_and_the_filter_type_change_which_rules_count() {
+fn compat_and_the_filter_type_change_which_rules_are_included() {
     let scene = attested_release();
     let shared = r#"package main
 import rego.v1
@@ -274,7 +274,7 @@ deny contains {"code": "main.r", "msg": data.rule_data__configuration__.said}
 }
 
 #[test]
-fn a_name_that_is_no_file_is_looked_for_in_the_cluster() {
+fn a_name_without_a_file_is_looked_up_in_the_cluster() {
     let scene = attested_release();
     scene
         .verify_images(&["--policy", "team/policy"])

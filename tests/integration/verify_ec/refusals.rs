@@ -5,7 +5,7 @@ use lab::signer::{self, Key};
 use super::{DENY_ALL, attested_release, unsigned_release};
 
 #[test]
-fn refuses_an_image_that_nobody_signed() {
+fn refuses_an_unsigned_image() {
     let scene = unsigned_release();
     scene
         .universe
@@ -87,7 +87,7 @@ fn refuses_provenance_of_another_commit() {
 }
 
 #[test]
-fn demands_the_transparency_log_unless_told_otherwise() {
+fn requires_the_transparency_log_unless_a_flag_ignores_it() {
     let scene = attested_release();
     scene
         .verify_images(&["--ignore-rekor=false"])
@@ -108,7 +108,7 @@ fn a_list_with_another_digest_is_refused() {
 }
 
 #[test]
-fn strict_false_turns_a_refusal_into_a_success_that_vouches_for_nothing() {
+fn strict_false_turns_a_refusal_into_a_success_that_accepts_nothing() {
     let scene = attested_release();
     scene.dir.write("policy/deny.rego", DENY_ALL);
     scene

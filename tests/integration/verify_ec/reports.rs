@@ -37,7 +37,7 @@ fn writes_every_format() {
 }
 
 #[test]
-fn a_saved_input_is_judged_again_without_vouching_for_it() {
+fn a_saved_input_is_judged_again_but_never_accepted() {
     let scene = attested_release();
     scene
         .verify_images(&[
@@ -93,7 +93,7 @@ fn a_saved_input_is_judged_again_without_vouching_for_it() {
 }
 
 #[test]
-fn skipped_signature_checks_stand_in_the_report_and_vouch_for_nothing() {
+fn skipped_signature_checks_are_reported_and_accept_nothing() {
     let scene = unsigned_release();
     scene
         .universe
@@ -173,7 +173,7 @@ deny contains {"code": "main.r", "msg": "no"} if count(input.attestations) == 0
 }
 
 #[test]
-fn text_options_of_an_output_count_for_it_alone() {
+fn text_options_of_an_output_apply_to_it_alone() {
     let scene = attested_release();
     scene.dir.write(
         "policy/warn.rego",

@@ -55,7 +55,7 @@ deny contains "c" if ec.oci.parsed_blob("{blob}x")
 }
 
 /// A signature and an attestation of an image, both logged.
-fn vouch_logged(universe: &Universe, image: &signer::Image, log: &sigstore::Log) {
+fn sign_and_attest_logged(universe: &Universe, image: &signer::Image, log: &sigstore::Log) {
     let (key, owner) = (&universe.key, sigstore::Signer::key(&universe.key));
     let claims = signer::claims(image).into_bytes();
     let signature = key.sign(&claims).unwrap();
@@ -96,7 +96,7 @@ impl Served {
             let name = format!("c{number}");
             let image =
                 signer::push_image(&universe.registry, repository, &name, &name, 1).unwrap();
-            vouch_logged(universe, &image, &sigstore.log);
+            sign_and_attest_logged(universe, &image, &sigstore.log);
             let image = format!("{registry}/{repository}@{}", image.digest);
             serde_json::json!({"name": name, "containerImage": image})
         });

@@ -59,7 +59,7 @@ y := 2 if input.image
 }
 
 #[test]
-fn a_function_that_finds_nothing_is_undefined_and_said() {
+fn a_function_that_finds_nothing_is_undefined_and_logged() {
     let scene = attested_release();
     // Nothing else names it, and it is in another repository.
     let address = scene.universe.registry.address();

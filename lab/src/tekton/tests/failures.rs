@@ -54,7 +54,7 @@ fn an_attempt_that_succeeds_ends_the_retries() {
 }
 
 #[test]
-fn an_ignored_failure_passes_but_is_told() {
+fn an_ignored_failure_passes_but_is_shown() {
     let status = tiny(
         &[&FAILS, &TAKES],
         "  tasks:\n  - {name: a, taskRef: {name: fails}, onError: continue}\n  \

@@ -124,7 +124,7 @@ fn another_program_is_refused() {
 }
 
 #[test]
-fn what_finally_may_not_say_is_refused() {
+fn references_that_finally_may_not_use_are_refused() {
     for (task, problem) in [
         (
             "{name: end, taskRef: {name: fails}, runAfter: [a]}",

@@ -92,7 +92,7 @@ x := [fallback, names, kind(input.name), object.get({}, \"k\", \"v\")] if not at
 }
 
 #[test]
-fn an_input_cannot_be_told_from_another_by_the_time() {
+fn two_inputs_do_not_differ_by_the_time() {
     let program = compiled(&[("p.rego", "package p\n\nx := time.now_ns()\n")]);
     let first = ask(&program, &json!({})).unwrap();
     assert!(first.as_i64() > Some(1_600_000_000_000_000_000));
@@ -100,7 +100,7 @@ fn an_input_cannot_be_told_from_another_by_the_time() {
 }
 
 #[test]
-fn what_cannot_be_iterated_is_no_error() {
+fn iterating_over_a_scalar_is_not_an_error() {
     let rules = "package p
 
 x := [found, again] if {

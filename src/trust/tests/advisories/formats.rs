@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn cve_2026_39395_a_signed_payload_that_is_no_statement() {
+async fn cve_2026_39395_a_signed_payload_that_is_not_a_statement() {
     let attacks: [Make; 3] = [
         |w| put_att(w, Layer::envelope(&w.envelope(&json!({"_type": "x"})))),
         |w| put_att(w, Layer::envelope(&w.envelope(&json!("text")))),

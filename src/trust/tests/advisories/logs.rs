@@ -22,7 +22,7 @@ async fn cve_2022_23649_a_promise_of_the_log_for_another_signature() {
 }
 
 #[tokio::test]
-async fn cve_2022_36056_a_bundle_of_somebody_else_beside_the_signature() {
+async fn cve_2022_36056_a_bundle_of_another_signer_beside_the_signature() {
     // The entry is real and by a trusted signer, the signature is by another.
     let stolen = |world: &World| {
         let stranger = signer::Key::generate().unwrap();
@@ -97,7 +97,7 @@ async fn cve_2026_22703_a_real_entry_of_another_bundle() {
 }
 
 #[tokio::test]
-async fn cve_2023_47122_a_log_that_vouches_for_its_own_key() {
+async fn cve_2023_47122_a_log_that_confirms_its_own_key() {
     let foreign = |world: &World| {
         let payload = world.claims();
         let signature = world.key.sign(&payload).unwrap();
