@@ -1,48 +1,56 @@
 //! The report as one page for a release manager: the verdict and the release, each image's state, then each
 //! result with its reason and its solution. The page loads nothing, and no script runs.
 
-use std::fmt::Write as _;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{
     Report, ReportedComponent, Show,
     advice::{commit, failed_title, in_seconds, skipped, solution},
 };
-use crate::policy::{RuleFinding, Sig};
+use crate::{
+    policy::{RuleFinding, Sig},
+    text,
+};
 
 const STYLE: &str = include_str!("html.css");
 /// Forbids scripts and loads from elsewhere, whatever a signed document contains.
-const HEAD: &str = "<meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-    <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
-    <meta name=\"referrer\" content=\"no-referrer\">";
+const CONTENT_SECURITY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
-/// Returns the page without the last newline.
+/// Returns the page. Markup in texts is escaped where a text is inserted; characters that steer a
+/// terminal or turn the direction of writing are escaped over the whole page.
 pub(super) fn render(report: &Report, show: Show) -> String {
     let (class, verdict) = verdict(report);
-    let title = match report
-        .release
-        .as_ref()
-        .and_then(|release| release.git_tag.as_deref())
-    {
-        Some(tag) => format!("{verdict}: {}", escape(tag)),
-        None => format!("{verdict}: image verification"),
-    };
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\"><head>{HEAD}<title>{title}</title>\
-         <style>{STYLE}</style></head><body><main>"
-    );
-    banner(&mut page, report, class, verdict);
     // Refused images come first.
     let (good, bad): (Vec<_>, Vec<_>) = report.components.iter().partition(|one| one.success);
     let components: Vec<&ReportedComponent> = bad.into_iter().chain(good).collect();
-    if components.len() > 1 {
-        overview(&mut page, &components);
-    }
-    for (number, component) in components.into_iter().enumerate() {
-        section(&mut page, number, component);
-    }
-    facts(&mut page, report, show);
-    page.push_str("</main></body></html>");
-    page
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width,initial-scale=1";
+                meta http-equiv="Content-Security-Policy" content=(CONTENT_SECURITY);
+                meta name="referrer" content="no-referrer";
+                title { (verdict) ": " (git_tag(report).unwrap_or("image verification")) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main {
+                    (banner(report, class, verdict))
+                    @if components.len() > 1 { (overview(&components)) }
+                    @for (number, component) in components.iter().enumerate() {
+                        (section(number, component))
+                    }
+                    (facts(report, show))
+                }
+            }
+        }
+    };
+    text::lines(&page.into_string()).into_owned()
+}
+
+fn git_tag(report: &Report) -> Option<&str> {
+    report.release.as_ref()?.git_tag.as_deref()
 }
 
 fn verdict(report: &Report) -> (&'static str, &'static str) {
@@ -59,77 +67,59 @@ fn verdict(report: &Report) -> (&'static str, &'static str) {
     }
 }
 
-/// Writing to a String cannot fail, so the result of `write!` is dropped.
-macro_rules! put {
-    ($page:expr, $($part:tt)*) => {{ let _ = write!($page, $($part)*); }};
-}
-
-fn banner(page: &mut String, report: &Report, class: &str, verdict: &str) {
+fn banner(report: &Report, class: &str, verdict: &str) -> Markup {
     let counts = report.counts();
-    put!(
-        page,
-        "<header class=\"verdict {class}\"><h1>{verdict}</h1><p>{}: {}{}, {}, {} passed.</p>",
-        number(report.components.len(), "image"),
-        unknown(report),
-        number(counts.violations, "violation"),
-        number(counts.warnings, "warning"),
-        number(counts.successes, "check"),
-    );
-    if !report.effective_time.is_empty() {
-        put!(
-            page,
-            "<p>Rules as of {}.</p>",
-            escape(&in_seconds(&report.effective_time))
-        );
-    }
-    release(page, report);
-    page.push_str("</header>");
-    for name in &report.skipped_checks {
-        put!(
-            page,
-            "<p class=\"note warn\"><strong>Not checked:</strong> {}",
-            escape(name)
-        );
-        match skipped(name) {
-            "" => page.push_str("</p>"),
-            meaning => put!(page, ": {meaning}</p>"),
+    let undecided = report.components.iter().filter(|one| one.error.is_some());
+    html! {
+        header class={ "verdict " (class) } {
+            h1 { (verdict) }
+            p {
+                (number(report.components.len(), "image")) ": "
+                // The counts do not include images that could not be verified.
+                @match undecided.count() {
+                    0 => {}
+                    count => { (count) " not verified, " }
+                }
+                (number(counts.violations, "violation")) ", "
+                (number(counts.warnings, "warning")) ", "
+                (number(counts.successes, "check")) " passed."
+            }
+            @if !report.effective_time.is_empty() {
+                p { "Rules as of " (in_seconds(&report.effective_time)) "." }
+            }
+            (release(report))
+        }
+        @for name in &report.skipped_checks {
+            p class="note warn" {
+                strong { "Not checked:" } " " (name)
+                @match skipped(name) {
+                    "" => {}
+                    meaning => { ": " (meaning) }
+                }
+            }
         }
     }
 }
 
-/// Writes the release: its tags and commit.
-fn release(page: &mut String, report: &Report) {
+/// Shows the release: its tags and commit.
+fn release(report: &Report) -> Markup {
     let Some(release) = &report.release else {
-        return;
+        return Markup::default();
     };
-    page.push_str("<dl>");
-    for (label, value) in [
+    let facts = [
         ("Application", Some(&release.application)),
         ("Git tag", release.git_tag.as_ref()),
         ("Commit", release.commit.as_ref()),
         ("Promoted as", release.destination_tag.as_ref()),
-    ] {
-        if let Some(value) = value.filter(|value| !value.is_empty()) {
-            put!(
-                page,
-                "<dt>{label}</dt><dd><code>{}</code></dd>",
-                escape(value)
-            );
+    ];
+    html! {
+        dl {
+            @for (label, value) in facts {
+                @if let Some(value) = value.filter(|value| !value.is_empty()) {
+                    dt { (label) } dd { code { (value) } }
+                }
+            }
         }
-    }
-    page.push_str("</dl>");
-}
-
-/// Returns the number of images that could not be verified: the counts after it do not include them.
-fn unknown(report: &Report) -> String {
-    match report
-        .components
-        .iter()
-        .filter(|one| one.error.is_some())
-        .count()
-    {
-        0 => String::new(),
-        count => format!("{count} not verified, "),
     }
 }
 
@@ -142,28 +132,30 @@ fn noun(count: usize, what: &str) -> String {
     format!("{what}{plural}")
 }
 
-fn overview(page: &mut String, components: &[&ReportedComponent]) {
-    page.push_str(
-        "<table><thead><tr><th>Image</th><th>Verdict</th><th class=\"n\">Violations</th>\
-         <th class=\"n\">Warnings</th><th class=\"n wide\">Passed</th></tr></thead><tbody>",
-    );
-    for (number, component) in components.iter().enumerate() {
-        let counts = component.counts();
-        put!(
-            page,
-            "<tr><td><a href=\"#c{number}\"><bdi>{}</bdi></a></td><td>{}</td>\
-             <td class=\"n\" data-what=\"{}\">{}</td><td class=\"n\" data-what=\"{}\">{}</td>\
-             <td class=\"n wide\">{}</td></tr>",
-            escape(name(component)),
-            badge(component),
-            noun(counts.violations, "violation"),
-            counts.violations,
-            noun(counts.warnings, "warning"),
-            counts.warnings,
-            counts.successes
-        );
+fn overview(components: &[&ReportedComponent]) -> Markup {
+    html! {
+        table {
+            thead {
+                tr {
+                    th { "Image" } th { "Verdict" }
+                    th class="n" { "Violations" } th class="n" { "Warnings" }
+                    th class="n wide" { "Passed" }
+                }
+            }
+            tbody {
+                @for (number, component) in components.iter().enumerate() {
+                    @let counts = component.counts();
+                    tr {
+                        td { a href={ "#c" (number) } { bdi { (name(component)) } } }
+                        td { (badge(component)) }
+                        td class="n" data-what=(noun(counts.violations, "violation")) { (counts.violations) }
+                        td class="n" data-what=(noun(counts.warnings, "warning")) { (counts.warnings) }
+                        td class="n wide" { (counts.successes) }
+                    }
+                }
+            }
+        }
     }
-    page.push_str("</tbody></table>");
 }
 
 fn name(component: &ReportedComponent) -> &str {
@@ -173,179 +165,161 @@ fn name(component: &ReportedComponent) -> &str {
     }
 }
 
-fn badge(component: &ReportedComponent) -> String {
+fn badge(component: &ReportedComponent) -> Markup {
     let (class, text) = match (&component.error, component.success) {
         (Some(_), _) => ("bad", "Not verified"),
         (None, true) => ("good", "Passed"),
         (None, false) => ("bad", "Refused"),
     };
-    format!("<span class=\"badge {class}\">{text}</span>")
+    html! { span class={ "badge " (class) } { (text) } }
 }
 
-fn section(page: &mut String, number: usize, component: &ReportedComponent) {
-    put!(
-        page,
-        "<section id=\"c{number}\"><h2><bdi>{}</bdi> {}</h2><p class=\"ref\"><code>{}</code></p>",
-        escape(name(component)),
-        badge(component),
-        escape(&component.container_image)
-    );
-    let source = |member: &str| component.source.pointer(&format!("/git/{member}"));
-    if let Some(url) = source("url").and_then(|url| url.as_str()) {
-        let revision = source("revision").and_then(|text| text.as_str());
-        put!(
-            page,
-            "<p class=\"ref\">Source <code>{}</code></p>",
-            escape(&[url, revision.unwrap_or_default()].join(" "))
-        );
-    }
+fn section(number: usize, component: &ReportedComponent) -> Markup {
+    let source = |member: &str| {
+        let value = component.source.pointer(&format!("/git/{member}"));
+        value.and_then(|value| value.as_str())
+    };
     let signers = signers(component);
-    if !signers.is_empty() {
-        put!(
-            page,
-            "<p class=\"ref\">Signed by {}</p>",
-            signers.join(", ")
-        );
+    html! {
+        section id={ "c" (number) } {
+            h2 { bdi { (name(component)) } " " (badge(component)) }
+            p class="ref" { code { (component.container_image) } }
+            @if let Some(url) = source("url") {
+                p class="ref" { "Source " code { (url) " " (source("revision").unwrap_or_default()) } }
+            }
+            @if !signers.is_empty() {
+                p class="ref" {
+                    "Signed by "
+                    @for (number, name) in signers.iter().enumerate() {
+                        @if number > 0 { ", " }
+                        @match name {
+                            Some(name) => { code { (name) } }
+                            None => { "the public key below" }
+                        }
+                    }
+                }
+            }
+            @if let Some(error) = &component.error {
+                article class="bad" {
+                    p class="kind" { "Error" }
+                    h3 { "The image could not be verified" }
+                    p class="said" { (error) }
+                }
+            }
+            @for finding in &component.violations { (card("bad", "Violation of the rule", finding)) }
+            @for finding in &component.warnings { (card("warn", "Warning from the rule", finding)) }
+            @if !component.exceptions.is_empty() {
+                p class="note warn" {
+                    strong { "Excepted by the policy's configuration:" } " " (codes(&component.exceptions))
+                }
+            }
+            @if !component.left_out.is_empty() {
+                p class="note" {
+                    strong { "In the index, but a builder's attestations and no images:" } " "
+                    (codes(&component.left_out))
+                }
+            }
+            (passed(component))
+            (evidence(component))
+        }
     }
-    if let Some(error) = &component.error {
-        put!(
-            page,
-            "<article class=\"bad\"><p class=\"kind\">Error</p><h3>The image could not be verified</h3>\
-             <p class=\"said\">{}</p></article>",
-            escape(error)
-        );
-    }
-    for finding in &component.violations {
-        card(page, ("bad", "Violation of the rule"), finding);
-    }
-    for finding in &component.warnings {
-        card(page, ("warn", "Warning from the rule"), finding);
-    }
-    if !component.exceptions.is_empty() {
-        let names = codes(&component.exceptions);
-        put!(
-            page,
-            "<p class=\"note warn\"><strong>Let off by the policy's configuration:</strong> {names}</p>"
-        );
-    }
-    if !component.left_out.is_empty() {
-        let digests = codes(&component.left_out);
-        put!(
-            page,
-            "<p class=\"note\"><strong>In the index, but a builder's attestations and no images:</strong> {digests}</p>"
-        );
-    }
-    passed(page, component);
-    evidence(page, component);
-    page.push_str("</section>");
 }
 
-fn codes(texts: &[String]) -> String {
-    let codes = texts.iter();
-    let codes: Vec<_> = codes
-        .map(|text| format!("<code>{}</code>", escape(text)))
-        .collect();
-    codes.join(", ")
+fn codes(texts: &[String]) -> Markup {
+    html! {
+        @for (number, text) in texts.iter().enumerate() {
+            @if number > 0 { ", " }
+            code { (text) }
+        }
+    }
 }
 
-fn card(page: &mut String, (class, kind): (&str, &str), finding: &RuleFinding) {
+fn card(class: &str, kind: &str, finding: &RuleFinding) -> Markup {
     let title = finding.text("title").map(failed_title);
     let title = title.as_deref().or(finding.code());
-    put!(
-        page,
-        "<article class=\"{class}\"><p class=\"kind\">{kind}</p><h3>{}</h3><p class=\"said\">{}</p><dl>",
-        escape(title.unwrap_or("Result without a code")),
-        escape(&finding.msg)
-    );
+    let text = |member: &str| finding.text(member).unwrap_or_default();
     let terms = finding.terms().join(", ");
     let place = finding.location.as_ref().map(ToString::to_string);
     let place = place.unwrap_or_default();
-    for (label, text, is_code) in [
+    let facts = [
         ("What to do", solution(finding), false),
-        (
-            "The rule",
-            finding.text("description").unwrap_or_default(),
-            false,
-        ),
+        ("The rule", text("description"), false),
         ("Concerns", terms.as_str(), true),
-        (
-            "In force from",
-            finding.text("effective_on").unwrap_or_default(),
-            false,
-        ),
+        ("In force from", text("effective_on"), false),
         ("Code", finding.code().unwrap_or_default(), true),
         ("Written in", place.as_str(), true),
-    ] {
-        if text.is_empty() {
-            continue;
-        }
-        let text = escape(text);
-        match is_code {
-            true => put!(page, "<dt>{label}</dt><dd><code>{text}</code></dd>"),
-            false => put!(page, "<dt>{label}</dt><dd>{text}</dd>"),
+    ];
+    html! {
+        article class=(class) {
+            p class="kind" { (kind) }
+            h3 { (title.unwrap_or("Result without a code")) }
+            p class="said" { (finding.msg) }
+            dl {
+                @for (label, text, is_code) in facts {
+                    @if !text.is_empty() {
+                        dt { (label) }
+                        dd { @if is_code { code { (text) } } @else { (text) } }
+                    }
+                }
+            }
         }
     }
-    page.push_str("</dl></article>");
 }
 
-fn passed(page: &mut String, component: &ReportedComponent) {
+fn passed(component: &ReportedComponent) -> Markup {
     if component.successes.is_empty() {
-        return;
+        return Markup::default();
     }
-    put!(
-        page,
-        "<details><summary>{} passed</summary><ul>",
-        number(component.successes.len(), "check")
-    );
-    for finding in &component.successes {
-        let code = finding.code().unwrap_or(&finding.msg);
-        let title = finding.text("title").unwrap_or_default();
-        put!(
-            page,
-            "<li>{} <code>{}</code></li>",
-            escape(title),
-            escape(code)
-        );
+    html! {
+        details {
+            summary { (number(component.successes.len(), "check")) " passed" }
+            ul {
+                @for finding in &component.successes {
+                    li {
+                        (finding.text("title").unwrap_or_default()) " "
+                        code { (finding.code().unwrap_or(&finding.msg)) }
+                    }
+                }
+            }
+        }
     }
-    page.push_str("</ul></details>");
 }
 
-fn evidence(page: &mut String, component: &ReportedComponent) {
+fn evidence(component: &ReportedComponent) -> Markup {
     let (signatures, attestations) = (&component.signatures, &component.attestations);
     if signatures.is_empty() && attestations.is_empty() {
-        return;
+        return Markup::default();
     }
-    put!(
-        page,
-        "<details><summary>Evidence: {}, {}</summary><ul>",
-        number(signatures.len(), "signature"),
-        number(attestations.len(), "attestation")
-    );
-    for signature in signatures {
-        put!(page, "<li>Image signature{}</li>", signer(signature));
+    let by = |signature: &Sig| {
+        html! { @if let Some(name) = signer(signature) { " by " code { (name) } } }
+    };
+    html! {
+        details {
+            summary {
+                "Evidence: " (number(signatures.len(), "signature")) ", "
+                (number(attestations.len(), "attestation"))
+            }
+            ul {
+                @for signature in signatures { li { "Image signature" (by(signature)) } }
+                @for attestation in attestations {
+                    li {
+                        code { (attestation.predicate_type) } " " (attestation.predicate_build_type)
+                        @for signature in &attestation.signatures { (by(signature)) }
+                    }
+                }
+            }
+        }
     }
-    for attestation in attestations {
-        let by: String = attestation.signatures.iter().map(signer).collect();
-        put!(
-            page,
-            "<li><code>{}</code> {}{by}</li>",
-            escape(&attestation.predicate_type),
-            escape(&attestation.predicate_build_type)
-        );
-    }
-    page.push_str("</ul></details>");
 }
 
-/// Returns everyone whose signature of the image or of an attestation was accepted, once.
-fn signers(component: &ReportedComponent) -> Vec<String> {
+/// Returns each signer whose signature of the image or of an attestation was accepted, once;
+/// `None` is the public key.
+fn signers(component: &ReportedComponent) -> Vec<Option<&str>> {
     let attested = component.attestations.iter();
     let attested = attested.flat_map(|attestation| &attestation.signatures);
     let mut names = Vec::new();
     for signature in component.signatures.iter().chain(attested) {
-        let name = match signer(signature).strip_prefix(" by ") {
-            Some(name) => name.to_owned(),
-            None => "the public key below".to_owned(),
-        };
+        let name = signer(signature);
         if !names.contains(&name) {
             names.push(name);
         }
@@ -354,52 +328,33 @@ fn signers(component: &ReportedComponent) -> Vec<String> {
 }
 
 /// Returns the name in the certificate, else the key's identifier.
-fn signer(signature: &Sig) -> String {
+fn signer(signature: &Sig) -> Option<&str> {
     let named = signature.metadata.get("Subject Alternative Name");
-    match named.unwrap_or(&signature.keyid).as_str() {
-        "" => String::new(),
-        name => format!(" by <code>{}</code>", escape(name)),
-    }
+    let name = named.unwrap_or(&signature.keyid).as_str();
+    (!name.is_empty()).then_some(name)
 }
 
-fn facts(page: &mut String, report: &Report, show: Show) {
-    page.push_str("<section><h2>How it was decided</h2><dl>");
-    let mut fact = |name: &str, value: &str, class: &str| {
-        if !value.is_empty() {
-            let value = escape(value);
-            put!(page, "<dt>{name}</dt><dd><code{class}>{value}</code></dd>");
-        }
+fn facts(report: &Report, show: Show) -> Markup {
+    let fact = |name: &str, value: &str| {
+        html! { @if !value.is_empty() { dt { (name) } dd { code { (value) } } } }
     };
-    for group in &report.policy.sources {
-        for source in &group.policy {
-            fact("Policy", source, "");
-            fact("Policy commit", commit(source).unwrap_or_default(), "");
-        }
-        for source in &group.data {
-            fact("Data", source, "");
-        }
-    }
-    fact("Effective time", &in_seconds(&report.effective_time), "");
-    fact("Public key", report.key.trim_end(), " class=\"key\"");
-    fact("Made by", &report.version, "");
-    fact("Made at", &in_seconds(&show.now.to_string()), "");
-    page.push_str("</dl></section>");
-}
-
-/// Escapes markup, and characters that steer a terminal or turn the direction of writing.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            '\n' | '\t' => escaped.push(c),
-            c if crate::text::is_unsafe(c) => escaped.extend(c.escape_default()),
-            c => escaped.push(c),
+    let key = report.key.trim_end();
+    html! {
+        section {
+            h2 { "How it was decided" }
+            dl {
+                @for group in &report.policy.sources {
+                    @for source in &group.policy {
+                        (fact("Policy", source))
+                        (fact("Policy commit", commit(source).unwrap_or_default()))
+                    }
+                    @for source in &group.data { (fact("Data", source)) }
+                }
+                (fact("Effective time", &in_seconds(&report.effective_time)))
+                @if !key.is_empty() { dt { "Public key" } dd { code class="key" { (key) } } }
+                (fact("Made by", &report.version))
+                (fact("Made at", &in_seconds(&show.now.to_string())))
+            }
         }
     }
-    escaped
 }
