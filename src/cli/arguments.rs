@@ -32,11 +32,12 @@ pub const WITH_VARIABLE: [&str; 12] = [
 
 /// Flags whose empty value is an error: a digest that an earlier step did not report must not
 /// switch the comparison off, and an empty repository must not switch off the check of the tag.
-const NEVER_EMPTY: [&str; 5] = [
+const NEVER_EMPTY: [&str; 6] = [
     "git-url",
     "images-digest",
     "verified-digest",
     "promoted-digest",
+    "release-digest",
     "report-digest",
 ];
 
@@ -312,6 +313,7 @@ mod tests {
             "--verified-digest=",
             "--images-digest",
             "",
+            "--release-digest=",
         ];
         assert_eq!(arranged(&given), given);
     }

@@ -156,6 +156,10 @@ fn a_tag_that_cannot_be_read_is_neither_released_nor_pending() {
     tenant.promote(&["release-status"]).exits(0);
     let zeros = format!("--release-digest=sha256:{}", "0".repeat(64));
     tenant.promote(&["release-status", &zeros]).exits(4);
+    tenant
+        .promote(&["release-status", "--release-digest="])
+        .exits(2)
+        .says("--release-digest");
 }
 
 #[test]
