@@ -55,34 +55,34 @@ struct Cli {
 struct Global {
     #[command(flatten)]
     log: log::LogFlags,
-    /// Trust the certificate authorities of this PEM file, or of the files of this directory, besides the system's
+    /// Trust also the certificate authorities in this PEM file, or in the files of this directory
     #[arg(long, global = true, value_name = "PATH")]
     ca_file: Vec<PathBuf>,
-    /// Talk plain HTTP to this host; loopback hosts always do
+    /// Use plain HTTP for this host; loopback hosts always use it
     #[arg(long, global = true, value_name = "HOST[:PORT]")]
     plain_http: Vec<HostPort>,
-    /// Talk TLS to this loopback host
+    /// Use TLS for this loopback host
     #[arg(long, global = true, value_name = "HOST[:PORT]")]
     https: Vec<HostPort>,
-    /// Do not check this host's certificate
+    /// Do not verify this host's certificate
     #[arg(long, global = true, value_name = "HOST[:PORT]")]
     insecure_skip_tls_verify: Vec<HostPort>,
-    /// Read registry credentials from this file, or from config.json or .dockerconfigjson of this directory, before all others
+    /// Look for registry credentials first in this file, or in config.json or .dockerconfigjson of this directory
     #[arg(long, global = true, value_name = "PATH")]
     authfile: Option<PathBuf>,
-    /// Read Git credentials from this directory before all others
+    /// Look for Git credentials first in this directory
     #[arg(long, global = true, value_name = "DIR")]
     git_credentials_dir: Option<PathBuf>,
-    /// Read the cluster that this kubeconfig names; without it that of the pod, else that of KUBECONFIG or ~/.kube/config
+    /// The kubeconfig of the cluster to read [default: the pod's cluster, else KUBECONFIG or ~/.kube/config]
     #[arg(long, global = true, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
     /// Stop the whole run after this time, such as 90s or 5m
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
     timeout: Option<Duration>,
-    /// Use at most this much memory, such as 512Mi; without it the container's limit less 64 MiB, else 1 GiB
+    /// Use at most this much memory, such as 512Mi [default: the container's limit minus 64 MiB, or 1 GiB without a limit]
     #[arg(long, global = true, value_name = "SIZE")]
     memory: Option<Size>,
-    /// Read and write hand-over files and reports by their default names in this directory
+    /// The directory for hand-over files and reports that have their default names
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Write the Tekton result NAME to PATH
@@ -104,63 +104,63 @@ impl Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Read the Git tag out of a release or tag event and derive the destination image tag
+    /// Read the Git tag from a release or tag event, and derive the image tag from it
     ExtractTag(extract_tag::Args),
-    /// Find the images built for a tag, pin them to digests and the source to a commit, write images.json
+    /// Find the images built for a Git tag, pin them to digests, and write images.json
     GatherImages(gather_images::Args),
-    /// Compute what a Konflux release does with each image of a Snapshot, write images.json and release.json
+    /// Compute where a Konflux release puts each image of a Snapshot; write images.json and release.json
     PlanRelease(plan_release::Args),
-    /// Verify signatures, attestations and policy for every image; write the report and verified.json
+    /// Verify signatures, attestations and policy of every image; write reports and verified.json
     VerifyEc(verify_ec::Args),
-    /// Copy or re-tag exactly the verified digests with all that is attached to them, write promoted.json
+    /// Copy or re-tag exactly the verified digests with their attached artifacts; write promoted.json
     CopyImage(copy_image::Args),
-    /// Write the evidence bundle, the verification summary and the promotion statement beside each promoted image
+    /// Attach an evidence bundle, a verification summary and a promotion statement to each promoted image
     Attest(attest::Args),
     /// Write the promoted digests into the GitOps repository and push
     UpdateDeployment(update_deployment::Args),
-    /// Show at a commit on its Git host how far a promotion is
+    /// Set a commit status on the Git host that shows the state of a promotion
     CommitStatus(commit_status::Args),
-    /// Run the five steps of a promotion in one process, in the order of the Pipeline
+    /// Run all steps of a promotion in one process, in the order of the Pipeline
     Run(Box<run::Args>),
-    /// Check credentials, rights, key, policy and the GitOps edit before anything moves
+    /// Check credentials, permissions, key, policy and the GitOps edit before a promotion
     ///
-    /// Takes the flags of run, or its configuration file. Prints a line for each check; nothing is written but
-    /// an upload that is opened and cancelled.
+    /// Takes the options of run, or its configuration file, and prints a line for each check. Changes nothing: the
+    /// upload that tests the permission to push is cancelled.
     Doctor(Box<doctor::Args>),
-    /// Write promote.yaml, a first policy with its test and the trigger for the repository of this directory
+    /// Write promote.yaml, a first policy with its test, and a trigger for the repository in this directory
     ///
-    /// Replaces nothing. What is not given is marked in promote.yaml.
+    /// Never replaces a file. Values that are not given are marked in promote.yaml, to be filled in.
     Init(init::Args),
-    /// Fill the digests of a Snapshot into a copy of a kustomize, Helm or plain directory
+    /// Copy a kustomize, Helm or plain directory and fill in the digests of a Snapshot
     Render(render::Args),
-    /// Show everything that is attached to an image, and what other tools will make of it
+    /// List everything that is attached to an image, and how other tools will read it
     Inspect(inspect::Args),
-    /// Tell how an image came to production, from its registry and the GitOps repository alone
+    /// Show how an image came to production, from its registry and the GitOps repository alone
     Why(why::Args),
-    /// Tell which tags of a Konflux release name their images, and note it in the Release
+    /// Check whether the tags of a Konflux release name its images, and record it in the Release
     ReleaseStatus(release_status::Args),
-    /// Write the result TEST_OUTPUT of a test Pipeline by how its tasks ended
+    /// Write the result TEST_OUTPUT of a test Pipeline from the status of its tasks
     TestOutput(test_output::Args),
-    /// Fetch a trust root, or check signatures, attestations and bundles alone, without policy
+    /// Fetch a trust root, or verify signatures, attestations and bundles without a policy
     Trust(trust::Args),
-    /// Test the rules of a policy, or list them
+    /// Check, test or list the rules of a policy
     Policy(policy::Args),
-    /// Check Task, Pipeline, PipelineRun and StepAction files, also across files
+    /// Check Task, Pipeline, PipelineRun and StepAction files, and whether they fit together
     Lint(lint::Args),
     /// Print a saved JSON report, or render it in another format
     Report(report::Args),
-    /// Validate images, policies and trust as Conforma's ec does, with its flags, output and exit codes
+    /// Run a command of Conforma's ec, with the same options, output and exit codes
     ///
-    /// Also when the program is called `ec`. Everything behind `ec` is read as upstream reads it.
+    /// The program does the same when it is called by the name `ec`. Arguments after `ec` are parsed as Conforma parses them.
     #[command(disable_help_flag = true)]
     Ec(ec::Args),
     /// Push Tasks, Pipelines and StepActions to a registry as Tekton bundles
     Bundle(bundle::Args),
-    /// Do the work of a Task of another catalogue, under its name, params and results
+    /// Replace a Task of another catalogue, with its parameters and results
     DropIn(drop_in::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
-    /// Print the manual page, or write the pages of all commands
+    /// Print the manual page, or write the manual pages of all commands
     Man(man::Args),
     /// Print the help of a command, or of a topic: options, variables, exit-codes, credentials
     Help(help::Args),

@@ -31,28 +31,28 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct LogFlags {
-    /// The least important level to log on standard error
+    /// Log messages of this level and above
     #[arg(long, global = true, value_name = "LEVEL", default_value = "info")]
     pub(super) log_level: LogLevel,
-    /// Log each request and decision too, as --log-level debug
+    /// Log each request and decision too; the same as --log-level debug
     #[arg(short = 'v', global = true)]
     say_more: bool,
-    /// Log errors only, as --log-level error
+    /// Log errors only; the same as --log-level error
     #[arg(short = 'q', global = true)]
     say_less: bool,
-    /// Write log lines as text, or as one JSON object each
+    /// The format of log lines: text, or one JSON object per line
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub(super) log_format: LogFormat,
-    /// Write the log to this file (appended) instead of standard error; file:NAME is in the data directory
+    /// Append the log to this file instead of standard error; file:NAME is a file in the data directory
     ///
-    /// A refusal that a report on standard output explains is written there too, so that a step's
-    /// log can hold the report alone.
+    /// Errors still go to standard error as well, except a refusal that the report on standard output
+    /// already explains.
     #[arg(long, global = true, value_name = "PATH")]
     log_file: Option<PathBuf>,
-    /// When to colour the log and reports
+    /// When to colour logs and reports
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(super) color: Color,
-    /// How to show transfers: bars on a terminal, else log lines; log lines only; or not at all
+    /// How to show transfers: auto draws bars on a terminal and logs lines elsewhere, plain logs lines
     #[arg(long, global = true, value_name = "HOW", default_value = "auto")]
     pub(super) progress: TransferDisplay,
 }

@@ -37,9 +37,9 @@ pub(crate) enum StatementKind {
     Evidence,
     /// The signed verification summary (SLSA VSA)
     Vsa,
-    /// The signed promotion statement of this program
+    /// The signed promotion statement
     Promotion,
-    /// No document at all: nothing is attached
+    /// Nothing
     None,
 }
 

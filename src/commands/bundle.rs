@@ -22,19 +22,19 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum BundleCommand {
-    /// Push the resources of files to a registry and print the digests
+    /// Push the resources in files to a registry, and print the digests
     Push(BundlePush),
 }
 
 #[derive(Debug, clap::Args)]
 struct BundlePush {
-    /// The bundle, REPOSITORY:TAG; {name}, {kind} and {version} are replaced by those of a resource, which then has a bundle of its own
+    /// Where to push the bundle; with {name}, {kind} or {version} each resource gets its own bundle
     #[arg(long, value_name = "REPO:TAG")]
     to: String,
-    /// Refuse to move a tag that names another bundle
+    /// Refuse to move an existing tag to another bundle
     #[arg(long)]
     immutable: bool,
-    /// Print the digests and push nothing
+    /// Print the digests, and change nothing
     #[arg(long)]
     dry_run: bool,
     /// The files, each with one Task, Pipeline or StepAction

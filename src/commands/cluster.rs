@@ -17,7 +17,7 @@ pub(crate) const API_VERSION: &str = "v1alpha1";
 /// Flags of commands that read from the cluster.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ClusterFlags {
-    /// Where the token of the service account is mounted, with namespace and ca.crt [default: the cluster of --kubeconfig, of the pod, or of KUBECONFIG]
+    /// Connect to the cluster with the files token, namespace and ca.crt of this directory [default: as --kubeconfig]
     #[arg(long, value_name = "DIR")]
     service_account: Option<PathBuf>,
 }

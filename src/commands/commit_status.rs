@@ -16,31 +16,31 @@ const MAX_DESCRIPTION: usize = 140;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The URL of the repository that has the commit
+    /// The URL of the repository with the commit
     #[arg(long, value_name = "URL")]
     git_url: String,
     /// The commit, as 40 hex digits
     #[arg(long, value_name = "COMMIT")]
     commit: String,
-    /// The state to show: pending, success or failure, or a status of Tekton (Succeeded, Failed, Completed, None)
+    /// The state to show: pending, success, failure, or a Tekton status (Succeeded, Failed, Completed, None)
     #[arg(long, value_name = "STATE", value_parser = progress, required_unless_present = "report")]
     state: Option<StatusState>,
-    /// The JSON report of verify-ec: decides the state unless --state does, and its first violation is the description
+    /// The JSON report of verify-ec: its first violation is shown, and it sets the state if --state does not
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// The line to show, instead of one that follows from the state
+    /// The description to show [default: one that fits the state]
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
-    /// The page that explains it, such as the run's
+    /// The URL of a page with details, such as the run
     #[arg(long, value_name = "URL")]
     link: Option<String>,
-    /// The name of the status; a later one of the same name replaces it
+    /// The name of the status; a later status with the same name replaces it
     #[arg(long, value_name = "NAME", default_value = "promote")]
     context: String,
-    /// The kind of Git host: gitlab, github, gitea, bitbucket, bitbucket-data-center or azure-devops [default: as the URL tells]
+    /// The kind of Git host: gitlab, github, gitea, bitbucket, bitbucket-data-center or azure-devops [default: derived from the URL]
     #[arg(long, value_name = "KIND", value_parser = kind)]
     forge: Option<forge::ForgeKind>,
-    /// The file with the token for the Git host's API [default: the credentials of the repository]
+    /// Read the token for the Git host's API from this file [default: the credentials of the repository]
     #[arg(long, value_name = "FILE")]
     forge_token_file: Option<PathBuf>,
 }

@@ -23,7 +23,7 @@ const DROP_IN: &str = "ec";
 pub(crate) struct Args {
     /// The shell that will read the script
     shell: Shell,
-    /// Complete this name alone: promote, ec or a command that the program is linked as [default: all of them]
+    /// Complete only this program name: promote, ec, or a command under which the program is linked [default: all]
     #[arg(long, value_name = "PROGRAM")]
     name: Option<String>,
 }

@@ -44,15 +44,15 @@ enum Task {
     VerifyEnterpriseContract(Box<verify::Args>),
     /// Verify the Snapshot of a trusted artifact as the Task verify-conforma-konflux-ta does
     VerifyConformaKonfluxTa(Box<artifact::Args>),
-    /// Verify what fetch-gitops-images found, as the Task verify-gitops-conforma does
+    /// Verify the images that fetch-gitops-images found, as the Task verify-gitops-conforma does
     VerifyGitopsConforma(Box<verify::GitopsArgs>),
     /// Find the images of a GitOps checkout as the Task gather-deploy-images does
     GatherDeployImages(images::Args),
     /// Find images and the public key as the Task fetch-gitops-images does
     FetchGitopsImages(images::FetchArgs),
-    /// Copy an image as the Task skopeo-copy does, without a check that it was verified
+    /// Copy an image as the Task skopeo-copy does, without checking that it was verified
     SkopeoCopy(copy::Args),
-    /// Write an image into a GitOps repository as the Task update-deployment does, without a check that it was verified
+    /// Deploy an image as the Task update-deployment does, without checking that it was verified
     UpdateDeployment(update::Args),
 }
 

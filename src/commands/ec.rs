@@ -59,10 +59,10 @@ struct EcCli {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct EcFlags {
-    /// Stop the whole run after this time; 0 sets no limit
+    /// Stop the whole run after this time; 0 means without a limit
     #[arg(long, global = true, value_name = "DURATION", default_value = "5m", value_parser = usage::duration)]
     pub(crate) timeout: Duration,
-    /// Log errors only, and no warnings
+    /// Log errors only
     #[arg(long, global = true)]
     pub(crate) quiet: bool,
     /// Log more
@@ -80,25 +80,25 @@ pub(crate) struct EcFlags {
         hide_default_value = true
     )]
     pub(crate) logfile: String,
-    /// Log what was traced: none or log
+    /// Trace nothing (none), or into the log
     #[arg(long, global = true, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_value = "none", default_missing_value = "log")]
     pub(crate) trace: String,
-    /// Repeat a failed request this many times
+    /// How many times to repeat a failed request
     #[arg(long, global = true, value_name = "N", default_value = "3")]
     pub(crate) retry_max_retry: u32,
-    /// The longest pause before a repetition
+    /// The longest pause before a failed request is repeated
     #[arg(long, global = true, value_name = "DURATION", default_value = "3s", value_parser = usage::duration)]
     pub(crate) retry_max_wait: Duration,
-    /// The pause before the first repetition
+    /// The pause before a failed request is repeated for the first time
     #[arg(long, global = true, value_name = "DURATION", default_value = "1s", value_parser = usage::duration)]
     pub(crate) retry_duration: Duration,
-    /// How much longer each further pause is
+    /// The factor by which each further pause is longer
     #[arg(long, global = true, value_name = "NUMBER", default_value = "2")]
     pub(crate) retry_factor: f64,
-    /// The part of a pause that is left to chance, 0 to 1
+    /// The random part of each pause, 0 to 1
     #[arg(long, global = true, value_name = "NUMBER", default_value = "0.1")]
     pub(crate) retry_jitter: f64,
-    /// The kubeconfig of the cluster that is read outside of a pod
+    /// The kubeconfig of the cluster to read [default: the pod's cluster, else KUBECONFIG or ~/.kube/config]
     #[arg(
         long,
         global = true,
@@ -141,13 +141,13 @@ struct Validate {
 
 #[derive(Debug, Clone, clap::Args)]
 struct ReportFlags {
-    /// Show the results that passed too
+    /// Show passed results too
     #[arg(long, global = true)]
     show_successes: bool,
-    /// Show warnings in the text report too
+    /// Show warnings in the text report
     #[arg(long, global = true, action = clap::ArgAction::Set, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = usage::boolean)]
     show_warnings: bool,
-    /// Name in text the page that explains the policies of the Conforma project
+    /// Link to the documentation of Conforma's policies in the text report
     #[arg(long, global = true)]
     show_policy_docs_link: bool,
 }

@@ -26,25 +26,25 @@ const SOURCE: &str = "https://git.example/team/web.git";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The repository into which builds push the image
+    /// The repository to which builds push an image; NAME is its component [default: the last path segment]
     #[arg(long, value_name = "[NAME=]REPO", value_parser = image)]
     image: Option<StagedImage>,
-    /// The source repository [default: the remote origin of DIR]
+    /// The source repository [default: the remote origin of --dir]
     #[arg(long, value_name = "URL")]
     git_url: Option<String>,
-    /// The repository from which production takes the image
+    /// The repository from which production pulls the image
     #[arg(long, value_name = "REPO")]
     to: Option<Repository>,
-    /// The GitOps repository [default: the source repository's name with -gitops behind it]
+    /// The URL of the GitOps repository [default: the source repository with -gitops appended]
     #[arg(long, value_name = "URL")]
     gitops_repo_url: Option<String>,
-    /// The environment whose overlay is edited
+    /// The environment to deploy to; its overlay is edited
     #[arg(long, value_name = "NAME", default_value = "prod")]
     environment: String,
-    /// The public key of the signer
+    /// Verify signatures with this key: a file, PEM text, k8s://[NAMESPACE/]SECRET, env://VARIABLE or https://URL
     #[arg(long, value_name = "KEY", default_value = "cosign.pub")]
     public_key: String,
-    /// The checkout to write the files into
+    /// The directory to write the files into, a checkout of the source repository
     #[arg(long, value_name = "DIR", default_value = ".")]
     dir: PathBuf,
 }

@@ -20,7 +20,7 @@ pub(crate) struct Args {
     /// The image, as REPO:TAG or REPO@DIGEST
     #[arg(value_name = "IMAGE")]
     image: String,
-    /// Print it in this format
+    /// The output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     output: DocumentFormat,
 }
@@ -28,9 +28,9 @@ pub(crate) struct Args {
 /// The format of a printed document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum DocumentFormat {
-    /// Lines for people to read, without a fixed layout
+    /// Text to read, without a fixed layout
     Text,
-    /// One JSON document for other programs
+    /// One JSON document
     Json,
 }
 

@@ -20,19 +20,19 @@ pub(crate) struct Args {
     /// YAML files, or directories with YAML files; - reads standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// Treat warnings as errors: images without digest, scripts, secrets in the environment, plain arguments, no resources
+    /// Treat warnings as errors: images without a digest, scripts, secrets in variables, arguments that are not --option=value, missing resources
     #[arg(long)]
     strict: bool,
-    /// Print the findings as text, one a line, or as JSON
+    /// The output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     output: LintFormat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum LintFormat {
-    /// Lines FILE:LINE:COLUMN: LEVEL[CODE]: PATH: MESSAGE
+    /// Lines of the form FILE:LINE:COLUMN: LEVEL[CODE]: PATH: MESSAGE
     Text,
-    /// A list of objects, one a finding
+    /// A list with one object per finding
     Json,
 }
 

@@ -14,7 +14,7 @@ use crate::failure::{Failure, Kind, OrFail as _};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Write one page for each command into this directory, instead of the main page to standard output
+    /// Write one page per command into this directory
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }

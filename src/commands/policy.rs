@@ -23,8 +23,7 @@ pub(crate) struct Args {
 enum PolicyCommand {
     /// Parse and compile the policies in files and directories
     ///
-    /// Refuses what verify-ec refuses: each mistake is named with file, line, column and the line itself. The exit
-    /// code is 2 when there is one.
+    /// Applies the checks of verify-ec. Each mistake is shown with its file, line and column, and the exit code is then 2.
     #[command(after_help = "Example:\n  promote policy check policies/release")]
     Check(check::Args),
     /// Run the unit tests of a policy: rules named test_
@@ -37,7 +36,7 @@ enum PolicyCommand {
     Test(test::Args),
     /// List the rules of a policy with code, title, collections and effective date
     ///
-    /// Refuses what verify-ec refuses.
+    /// Applies the checks of verify-ec.
     #[command(
         after_help = "Example:\n  promote policy list github.com/conforma/policy//policy/release github.com/conforma/policy//policy/lib"
     )]

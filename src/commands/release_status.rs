@@ -40,13 +40,13 @@ pub(crate) struct Args {
     /// The file that plan-release wrote [default: release.json]
     #[arg(long, value_name = "FILE")]
     release: Option<PathBuf>,
-    /// The digest of --release that plan-release reported
+    /// Require this digest of release.json, as plan-release reported it
     #[arg(long, value_name = "DIGEST")]
     release_digest: Option<Digest>,
-    /// The Release whose status gets the results: k8s:[NAMESPACE/]NAME; left unchanged without the right to patch it
+    /// Write the results into the status of this Release, if permitted: k8s:[NAMESPACE/]NAME
     #[arg(long, value_name = "RELEASE")]
     patch: Option<String>,
-    /// The member of status.artifacts that is written
+    /// The key in status.artifacts to write
     #[arg(long, value_name = "KEY", default_value = "promote")]
     status_key: String,
     #[command(flatten)]

@@ -14,21 +14,21 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The report that verify-ec wrote as JSON; - reads standard input
+    /// The JSON report of verify-ec; - reads standard input
     ///
-    /// Without it only the states of --task and --tasks-status are printed.
+    /// Without it, only the values of --task and --tasks-status are printed.
     #[arg(value_name = "FILE", required_unless_present_any = ["task", "tasks_status"])]
     file: Option<PathBuf>,
-    /// Write it as one of json, yaml, text, appstudio, summary, summary-markdown, junit, html
+    /// The output format: json, yaml, text, appstudio, summary, summary-markdown, junit or html
     #[arg(long, value_name = "FORMAT", default_value = "json", value_parser = format)]
     output: ReportFormat,
-    /// The digest that verify-ec reported as REPORT_DIGEST: refuse another report
+    /// Require this digest of the report, as verify-ec reported it
     #[arg(long, value_name = "DIGEST")]
     report_digest: Option<Digest>,
-    /// Print first how this task of a Pipeline ended: $(tasks.NAME.status)
+    /// Print the status of this task of a Pipeline before the report: $(tasks.NAME.status)
     #[arg(long, value_name = "NAME=STATUS", value_parser = task)]
     task: Vec<(String, String)>,
-    /// Print how all tasks of a Pipeline ended: $(tasks.status)
+    /// Print the status of all tasks together before the report: $(tasks.status)
     #[arg(long, value_name = "STATUS")]
     tasks_status: Option<String>,
 }

@@ -51,9 +51,9 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Read the steps' flags from this file: one section per command, named as it
+    /// Read the options of the steps from this file
     ///
-    /// Keys are the command's flags without dashes, a list repeats the flag. Flags of the command line win.
+    /// The file has one section per command, with its options as keys, without dashes. A list repeats an option. Options on the command line override the file.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The Git ref that was pushed, such as refs/tags/v1.0
@@ -62,60 +62,60 @@ pub(crate) struct Args {
     /// The Git tag, such as v1.0
     #[arg(long, value_name = "TAG", group = "event")]
     tag: Option<String>,
-    /// The event that a Git host sent, as JSON in a file; - reads standard input
+    /// The webhook payload of GitLab, GitHub, Gitea, Forgejo or Bitbucket Cloud; - reads standard input
     #[arg(long, value_name = "FILE", group = "event")]
     event_file: Option<PathBuf>,
-    /// The repository of the image that was built at staging
+    /// The repository to which builds push an image; NAME is its component [default: the last path segment]
     #[arg(long, value_name = "[NAME=]REPO")]
     image: Vec<String>,
-    /// The same as --image, as arguments behind --
+    /// The same as --image, as arguments after --
     #[arg(last = true, value_name = "[NAME=]REPO")]
     images: Vec<String>,
-    /// The source repository, where the tag is peeled to its commit
+    /// The source repository, in which the tag is resolved to its commit
     #[arg(long, value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
     git_url: Option<String>,
-    /// The policy configuration: a file, a directory, inline text or a URL
+    /// The policy: a configuration (file, inline text, URL, cluster resource), or a directory or repository with rules
     #[arg(long, value_name = "POLICY")]
     policy: Option<String>,
     #[command(flatten)]
     trust: TrustFlags,
-    /// The tag that the images get at their destination; {tag} is replaced by the Git tag [default: prod-{tag}]
+    /// The tag that the images get; {tag} is replaced by the Git tag [default: prod-{tag}]
     #[arg(long, value_name = "TEMPLATE")]
     destination_tag: Option<String>,
-    /// Copy the images into this repository instead of tagging them where they are
+    /// Copy into this repository instead of tagging in place; {name} is replaced by the component
     #[arg(long, value_name = "REPO")]
     to: Option<String>,
     /// Which attached signatures, attestations and other artifacts to copy [default: seen]
     #[arg(long, value_name = "WHICH")]
     attached: Option<AttachedChoice>,
-    /// Refuse to move a tag that names another image; each tag is read again a second after it was written
+    /// Refuse to move an existing tag to another image; each tag is read again a second after it was written
     #[arg(long)]
     immutable: bool,
-    /// Require that the signed repository, or the source of the provenance, is the component's own
+    /// Refuse an image unless its signature names the component's image repository, or its provenance the component's source
     #[arg(long)]
     require_source: bool,
-    /// Promote an image that is older than the one that a tag names or that is deployed
+    /// Accept an image that is older than the one it replaces
     #[arg(long)]
     allow_rollback: bool,
     /// The URL of the GitOps repository
     #[arg(long, value_name = "URL")]
     gitops_repo_url: Option<String>,
-    /// The branch of the GitOps repository
+    /// The branch to edit [default: the repository's default branch]
     #[arg(long, value_name = "BRANCH")]
     branch: Option<String>,
-    /// The environment whose overlay is edited
+    /// The environment to deploy to; its overlay is edited
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
-    /// Read the Git credentials for the GitOps repository from this directory [default: --git-credentials-dir]
+    /// Look for the Git credentials of the GitOps repository in this directory [default: --git-credentials-dir]
     #[arg(long, value_name = "DIR")]
     gitops_credentials_dir: Option<PathBuf>,
-    /// Set a flag of one step, such as update-deployment.kustomize=overlays/prod; it wins over --config
+    /// Set an option of one step, such as update-deployment.kustomize=overlays/prod; overrides --config
     #[arg(long, value_name = "STEP.FLAG=VALUE")]
     set: Vec<String>,
     /// Verify, then show what would be copied and the edit as a diff, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Write the hand-over files and the report into this directory [default: the data directory]
+    /// Write hand-over files and reports into this directory [default: the data directory]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Flags that the command line switches off, and that the file must not switch on again.

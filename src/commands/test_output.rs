@@ -13,13 +13,13 @@ pub(crate) const RESULTS: &[&str] = &["TEST_OUTPUT"];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// How a task ended: Succeeded, Failed or None, as $(tasks.NAME.status) is in Tekton; a task that was skipped is None
+    /// The status of a task, $(tasks.NAME.status) in Tekton: Succeeded, Failed, or None if it was skipped
     #[arg(long, value_name = "TASK=STATUS")]
     task: Vec<String>,
-    /// The same as --task, as arguments behind --
+    /// The same as --task, as arguments after --
     #[arg(last = true, value_name = "TASK=STATUS")]
     tasks: Vec<String>,
-    /// The tasks that must have succeeded, joined by commas; any other task only fails the test if it failed
+    /// The tasks that must have succeeded, separated by commas; other tasks may be skipped, but not fail
     #[arg(long, value_name = "TASK", required = true, value_delimiter = ',')]
     required: Vec<String>,
 }

@@ -46,11 +46,11 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum TrustCommand {
-    /// Fetch a Sigstore trust root by TUF and remember it for later runs
+    /// Fetch a Sigstore trusted root by TUF and cache it for later runs
     Init(InitArgs),
-    /// Check an image's signatures or attestations and name for each the reason why it is accepted or refused
+    /// Verify an image's signatures or attestations, with the reason why each is accepted or refused
     Verify(VerifyArgs),
-    /// Verify one Sigstore bundle over a file or digest
+    /// Verify a Sigstore bundle of a file or digest
     VerifyBundle(BundleArgs),
 }
 
@@ -59,13 +59,13 @@ struct InitArgs {
     /// The URL of the TUF repository
     #[arg(long, value_name = "URL", default_value = trust::PUBLIC_GOOD)]
     mirror: String,
-    /// Start the trust from this root.json; without it from the one that an earlier run left, or that of the public instance
+    /// The initial root.json of the TUF repository [default: the cached one, else that of Sigstore's public instance]
     #[arg(long, value_name = "FILE|URL")]
     root: Option<String>,
-    /// Require this SHA-256 of the root.json
+    /// The SHA-256 that root.json must have
     #[arg(long, value_name = "HEX", requires = "root")]
     root_checksum: Option<String>,
-    /// Write the trusted root to this file too
+    /// Also write the trusted root to this file
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -75,19 +75,19 @@ struct VerifyArgs {
     /// The image, by digest or tag
     #[arg(value_name = "IMAGE")]
     image: Reference,
-    /// The kind of evidence to check
+    /// The artifacts to verify
     #[arg(long, value_name = "KIND", default_value = "signature")]
     kind: Asked,
-    /// Accept attestations of this type only: a predicate type, or a short name such as slsaprovenance or spdxjson
+    /// Accept only attestations of this type: a predicate type, or a short name such as slsaprovenance or spdxjson
     #[arg(long = "type", value_name = "TYPE")]
     predicate_type: Option<String>,
-    /// Require this annotation in the signed claims
+    /// Require this annotation in the signed payload
     #[arg(long, value_name = "KEY=VALUE")]
     annotation: Vec<ExpectedAnnotation>,
-    /// Check every platform's image of an index too
+    /// Verify the image of every platform in an index too
     #[arg(long)]
     each_platform: bool,
-    /// The format to print the findings in
+    /// The output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     output: FindingsFormat,
     #[command(flatten)]
@@ -105,13 +105,13 @@ struct BundleArgs {
     /// Verify with this public key
     #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     key: Option<String>,
-    /// Expect a certificate for this signer
+    /// Require a certificate with this identity
     #[arg(long, value_name = "SUBJECT")]
     certificate_identity: Option<String>,
-    /// Expect a certificate for a signer whom this OIDC issuer authenticated
+    /// Require this OIDC issuer in the certificate
     #[arg(long, value_name = "URL")]
     certificate_oidc_issuer: Option<String>,
-    /// Trust Sigstore's staging instance, as the conformance suite may require
+    /// Trust Sigstore's staging instance instead of the public one
     #[arg(long, conflicts_with_all = ["trusted_root", "tuf_mirror"])]
     staging: bool,
     #[command(flatten)]
@@ -120,17 +120,17 @@ struct BundleArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Asked {
-    /// The signatures of the image
+    /// The image's signatures
     Signature,
-    /// The signed statements about it
+    /// The image's attestations
     Attestation,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum FindingsFormat {
-    /// Lines for people to read
+    /// Text to read, without a fixed layout
     Text,
-    /// One JSON document for programs
+    /// One JSON document
     Json,
 }
 

@@ -11,32 +11,32 @@ const PUBLIC_GOOD: &str = "public-good";
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Trust options")]
 pub(crate) struct TrustFlags {
-    /// Verify with this key: a file, a PEM text, k8s://[NAMESPACE/]SECRET, env://VARIABLE or https://…
+    /// Verify signatures with this key: a file, PEM text, k8s://[NAMESPACE/]SECRET, env://VARIABLE or https://URL
     #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     pub(crate) public_key: Vec<String>,
-    /// Expect a certificate for this signer
+    /// Require a certificate with this identity
     #[arg(long, value_name = "SUBJECT")]
     pub(crate) certificate_identity: Vec<String>,
-    /// Expect a certificate for a signer who matches from the first to the last character
+    /// Require a certificate with an identity that matches this regular expression as a whole
     #[arg(long, value_name = "REGEX")]
     pub(crate) certificate_identity_regexp: Vec<String>,
-    /// Expect a certificate for a signer whom this OIDC issuer authenticated
+    /// Require this OIDC issuer in the certificate
     #[arg(
         long,
         value_name = "URL",
         conflicts_with = "certificate_oidc_issuer_regexp"
     )]
     pub(crate) certificate_oidc_issuer: Option<String>,
-    /// Expect an OIDC issuer that matches from the first to the last character
+    /// Require an OIDC issuer that matches this regular expression as a whole
     #[arg(long, value_name = "REGEX")]
     pub(crate) certificate_oidc_issuer_regexp: Option<String>,
-    /// Look up in this Rekor log the entries that are not stored with the signature
+    /// Look up log entries in this Rekor log if they are not stored with the signature
     #[arg(long, value_name = "URL")]
     pub(crate) rekor_url: Option<String>,
-    /// Do not require a transparency log entry; only with a key
+    /// Do not require a transparency log entry (only with a public key)
     #[arg(long)]
     pub(crate) ignore_rekor: bool,
-    /// Accept certificates that no certificate log has
+    /// Accept certificates without a proof that a certificate transparency log has them (SCT)
     #[arg(long)]
     pub(crate) insecure_ignore_sct: bool,
     #[command(flatten)]
@@ -46,16 +46,16 @@ pub(crate) struct TrustFlags {
 /// The flags that name the trusted root.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct RootFlags {
-    /// Take the Sigstore trusted root from this file; public-good is the one in this program
+    /// Read the Sigstore trusted root from this file; public-good is the one built into this program
     #[arg(long, value_name = "FILE", conflicts_with = "tuf_mirror")]
     pub(crate) trusted_root: Option<String>,
     /// Fetch the Sigstore trusted root from this TUF repository
     #[arg(long, value_name = "URL")]
     pub(crate) tuf_mirror: Option<String>,
-    /// Start the trust in the TUF repository from this root.json
+    /// The initial root.json of the TUF repository
     #[arg(long, value_name = "FILE|URL", requires = "tuf_mirror")]
     pub(crate) tuf_root: Option<String>,
-    /// Require this SHA-256 of the root.json
+    /// The SHA-256 that root.json must have
     #[arg(long, value_name = "HEX", requires = "tuf_root")]
     pub(crate) tuf_root_checksum: Option<String>,
     /// Selects Sigstore's staging instance; not a flag of every command.

@@ -32,13 +32,13 @@ pub(crate) struct Args {
     /// The GitOps repository to search for the commit that deployed the image
     #[arg(long, value_name = "URL")]
     gitops_repo_url: Option<String>,
-    /// Its branch; without it the default branch
+    /// The branch to search [default: the repository's default branch]
     #[arg(long, value_name = "BRANCH", requires = "gitops_repo_url")]
     branch: Option<String>,
-    /// The number of commits to search
+    /// How many commits to search
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     depth: u32,
-    /// The format to print it in
+    /// The output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     output: DocumentFormat,
 }

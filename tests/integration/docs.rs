@@ -11,12 +11,17 @@ const HEAD: &str = "<!-- Generated from the command line: `UPDATE_DOCS=1 cargo t
 
 # Commands
 
-`promote [global options] <command> [options]`. When the program's file name is a command
-(`copy-image`), the call means `promote copy-image …`.
+Every command with its options and defaults, as `promote help COMMAND` prints them. To start with the commands that most people need, read
+[the README](../README.md).
 
-An option with an empty value (`--flag=`) is absent. Booleans take `=true|false`. The global options have
-the environment variables named beside them; an option wins over its variable. Options of commands have none:
-they are written on the command line or in `promote.yaml`.
+`promote [GLOBAL OPTIONS] COMMAND [OPTIONS]`. If the program is linked under the name of a command, such as `copy-image`,
+the call means `promote copy-image …`.
+
+- An option with an empty value (`--flag=`) is treated as not given. For `--git-url` and the digests of hand-over files and reports an
+  empty value is an error.
+- Boolean options can be written with a value: `--flag=true` or `--flag=false`.
+- A global option can be set by its environment variable, which is named in the table. The option overrides the variable.
+- Options of commands have no variables. They are given on the command line or, for `run` and `doctor`, in `promote.yaml`.
 ";
 
 #[test]

@@ -19,13 +19,13 @@ pub(crate) struct Args {
     /// The file that copy-image wrote [default: promoted.json]
     #[arg(long, value_name = "FILE")]
     promoted: Option<PathBuf>,
-    /// The digest of promoted.json that copy-image reported
+    /// Require this digest of promoted.json, as copy-image reported it
     #[arg(long, value_name = "DIGEST")]
     promoted_digest: Option<Digest>,
     /// The file that verify-ec wrote [default: verified.json]
     #[arg(long, value_name = "FILE")]
     verified: Option<PathBuf>,
-    /// The digest of verified.json that verify-ec reported
+    /// Require this digest of verified.json, as verify-ec reported it
     #[arg(long, value_name = "DIGEST")]
     verified_digest: Option<Digest>,
     /// The file that gather-images wrote [default: images.json]
@@ -34,36 +34,36 @@ pub(crate) struct Args {
     /// The JSON report of verify-ec [default: report.json]
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// The environment that the images are promoted to; each of several gets a record of its own
+    /// The environment to which the images are promoted; each environment gets its own record
     #[arg(long, value_name = "NAME", default_value = "prod")]
     environment: Vec<String>,
-    /// The URI of the organisation's verifier, without a version, such as https://example.com/promote
+    /// The URI that names your organisation as the verifier, such as https://example.com/promote
     #[arg(long, value_name = "URI")]
     verifier_id: Option<String>,
-    /// The stable name of the policy [default: the one that verify-ec recorded, without its revision]
+    /// The name of the policy in the record [default: the URL that verify-ec recorded, without its revision]
     #[arg(long, value_name = "URI")]
     policy_uri: Option<String>,
     #[command(flatten)]
     signing: SigningFlags,
-    /// The documents to attach [default: evidence, with a key also vsa and promotion]
+    /// The documents to attach [default: evidence; with a signing key also vsa and promotion]
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     statements: Vec<StatementKind>,
-    /// Where to put signed statements: auto changes nothing for other tools
+    /// How to store signed statements; auto stores them as the image's own signatures are stored
     #[arg(long, value_name = "LAYOUT", default_value = "auto")]
     layout: LayoutChoice,
-    /// Name this level in the summary where all these rules passed, such as SLSA_BUILD_LEVEL_3=slsa_build_build_service.slsa_builder_id_accepted
+    /// Record this level in the summary if all these rules passed, such as SLSA_BUILD_LEVEL_3=slsa_build_build_service.slsa_builder_id_accepted
     #[arg(long, value_name = "LEVEL=CODE[,CODE]")]
     level: Vec<String>,
-    /// Record in the statement who approved the promotion
+    /// Record who approved the promotion
     #[arg(long, value_name = "WHO")]
     approval: Vec<String>,
-    /// Record the GitOps repository that the promotion goes to
+    /// Record the GitOps repository that will deploy the images
     #[arg(long, value_name = "URL")]
     gitops_repo_url: Option<String>,
-    /// Accept the promotion statement for this long, such as 2160h [default: without an end]
+    /// Let the promotion statement expire after this time, such as 2160h [default: never]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     valid_for: Option<Duration>,
-    /// Record the URL of the run in the statement
+    /// Record the URL of the run
     #[arg(long, value_name = "URL")]
     run_url: Option<String>,
     /// Record the name of the PipelineRun
@@ -72,13 +72,13 @@ pub(crate) struct Args {
     /// Record the name of the TaskRun
     #[arg(long, value_name = "NAME")]
     task_run: Option<String>,
-    /// Record the identifier of the run's trace
+    /// Record the trace ID of the run
     #[arg(long, value_name = "ID")]
     trace_id: Option<String>,
-    /// Write copies of everything that is attached into this directory
+    /// Write a copy of each attached document into this directory
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Show what would be attached, and write nothing to the registry
+    /// Show what would be attached, and change nothing
     #[arg(long)]
     dry_run: bool,
 }
@@ -87,25 +87,25 @@ pub(crate) struct Args {
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Signing options")]
 pub(crate) struct SigningFlags {
-    /// Sign with this private key: PKCS#8 or cosign's encrypted form in a file, or k8s://[NAMESPACE/]SECRET
+    /// Sign with this private key: a file in PKCS#8 or cosign's encrypted format, or k8s://[NAMESPACE/]SECRET
     #[arg(long, value_name = "FILE|k8s://…", conflicts_with = "fulcio_url")]
     signing_key: Option<String>,
     /// The file with the password of --signing-key
     #[arg(long, value_name = "FILE", requires = "signing_key")]
     signing_key_password_file: Option<PathBuf>,
-    /// Sign with cosign.key of this directory, with the password in cosign.password: a mounted Secret
+    /// Sign with the key in cosign.key of this directory (a mounted Secret); its password is in cosign.password
     #[arg(long, value_name = "DIR", conflicts_with_all = ["signing_key", "fulcio_url"])]
     signing_key_dir: Option<PathBuf>,
-    /// Let this Fulcio certify a key for the owner of --identity-token-file
+    /// Sign without a key: get a certificate from this Fulcio server for the identity in --identity-token-file
     #[arg(long, value_name = "URL", requires = "identity_token_file")]
     fulcio_url: Option<String>,
-    /// The OIDC token, such as a projected one of the pod with the audience sigstore: a file, or a directory with oidc-token
+    /// The OIDC token for --fulcio-url, with the audience sigstore: a file, or a directory with the file oidc-token
     #[arg(long, value_name = "FILE|DIR")]
     identity_token_file: Option<PathBuf>,
     /// Record signatures in this Rekor v2 log
     #[arg(long, value_name = "URL")]
     rekor_url: Option<String>,
-    /// Let this timestamp authority prove when signatures were made, such as https://HOST/api/v1/timestamp
+    /// Get timestamps for signatures from this timestamp authority, such as https://HOST/api/v1/timestamp
     #[arg(long, value_name = "URL")]
     tsa_url: Option<String>,
 }

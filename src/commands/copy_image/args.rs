@@ -47,85 +47,85 @@ impl Args {
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("gate").args(["verified", "unverified"])))]
 pub(crate) struct Args {
-    /// The image to copy: docker://REF, REF or oci:DIR[:TAG]; without it, all images of --verified
+    /// The image to copy: docker://REF, REF or oci:DIR[:TAG] [default: all images in --verified]
     #[arg(value_name = "SRC", conflicts_with_all = ["source", "to", "map"])]
     src: Option<String>,
     /// Where to copy it: docker://REF, REF or oci:DIR[:TAG]
     #[arg(value_name = "DST", conflicts_with = "destination")]
     dst: Option<String>,
-    /// SRC, by a flag instead of an argument
+    /// The same as SRC
     #[arg(long, value_name = "REF", requires = "destination", conflicts_with_all = ["to", "map"])]
     source: Option<String>,
-    /// DST, by a flag instead of an argument
+    /// The same as DST
     #[arg(long, value_name = "REF", requires = "source")]
     destination: Option<String>,
-    /// The verdict of verify-ec, which must list each image as passed [default: verified.json]
+    /// The file that verify-ec wrote; only images that passed are copied [default: verified.json]
     #[arg(long, value_name = "FILE")]
     verified: Option<PathBuf>,
-    /// The digest that verify-ec reported for that file. Without it a forged file is copied like an honest one, with a warning
+    /// Require this digest of verified.json, as verify-ec reported it; without it a changed file is not noticed
     #[arg(long, value_name = "DIGEST", conflicts_with = "unverified")]
     verified_digest: Option<Digest>,
     /// Copy without a check that the image was verified
     #[arg(long)]
     unverified: bool,
-    /// A tag at the destination; {tag}, {commit} and {name} are replaced by the Git tag, the commit and the component [default: the destination tag of --verified]
+    /// The tag to set; {tag}, {commit} and {name} are replaced by Git tag, commit and component [default: the destination tag in --verified]
     #[arg(long, value_name = "TEMPLATE")]
     tag: Vec<String>,
     /// Copy into this repository instead of tagging in place; {name} is replaced by the component
     #[arg(long, value_name = "REPO")]
     to: Option<String>,
-    /// Copy to the repositories and tags that plan-release computed [default of --release-digest: release.json]
+    /// Copy to the repositories and tags in this file of plan-release [default with --release-digest: release.json]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["src", "dst", "source", "destination", "to", "map", "tag", "unverified", "tags_only"])]
     release: Option<PathBuf>,
-    /// The digest of --release that plan-release reported
+    /// Require this digest of release.json, as plan-release reported it
     #[arg(long, value_name = "DIGEST", conflicts_with_all = ["src", "dst", "source", "destination", "to", "map", "tag", "unverified", "tags_only"])]
     release_digest: Option<Digest>,
     /// Copy the component NAME into this repository
     #[arg(long, value_name = "NAME=REPO")]
     map: Vec<String>,
-    /// Accept a verdict over no images
+    /// Accept an empty list of images
     #[arg(long)]
     allow_empty: bool,
-    /// Which attached signatures, attestations and other artifacts to copy [default: seen; everything with --unverified]
+    /// Which attached signatures, attestations and other artifacts to copy [default: seen; all with --unverified]
     #[arg(long, value_name = "WHICH")]
     attached: Option<AttachedChoice>,
-    /// Copy also the scan reports that the image's provenance names
+    /// Also copy the scan reports that the image's provenance names
     #[arg(long)]
     with_reports: bool,
-    /// Copy everything by digest and write promoted.json, but move no tag
+    /// Copy everything by digest and write promoted.json, but do not move tags
     #[arg(long, conflicts_with_all = ["tags_only", "dry_run"])]
     stage_only: bool,
-    /// With --stage-only: refuse now what moving the tags would refuse, so that nothing is attested that is not promoted
+    /// With --stage-only: refuse now if moving the tags would be refused later
     #[arg(long, requires = "stage_only")]
     check_tags: bool,
-    /// Move exactly the tags of --promoted, whose images --stage-only has copied
+    /// Move the tags of images that --stage-only has copied, as --promoted lists them
     #[arg(long, conflicts_with_all = ["src", "dst", "source", "destination", "verified", "verified_digest", "tag", "to", "map", "attached", "with_reports", "platform", "deep"])]
     tags_only: bool,
-    /// The file that --stage-only wrote [default: promoted.json]
+    /// With --tags-only: the file that --stage-only wrote [default: promoted.json]
     #[arg(long, value_name = "FILE", requires = "tags_only")]
     promoted: Option<PathBuf>,
-    /// The digest of --promoted that copy-image reported
+    /// Require this digest of promoted.json, as copy-image reported it
     #[arg(long, value_name = "DIGEST", requires = "tags_only")]
     promoted_digest: Option<Digest>,
-    /// Move a tag back to an older image
+    /// Accept an image that is older than the one it replaces
     #[arg(long)]
     allow_rollback: bool,
-    /// Refuse to move a tag that names another image; each tag is read again a second after it was written
+    /// Refuse to move an existing tag to another image; each tag is read again a second after it was written
     #[arg(long)]
     immutable: bool,
-    /// Check every blob also where the destination has the image already: a registry that lost one gets it again
+    /// Check every blob even if the destination has the image already, and copy again what it lost
     #[arg(long)]
     deep: bool,
-    /// Show what would be copied, and write nothing
+    /// Show what would be copied, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Copy only the image of this platform; it has another digest than the index
+    /// Copy only the image of this platform, which has another digest than its index
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     platform: Option<String>,
-    /// How many transfers run at once with one registry [default: up to 16]
+    /// How many transfers to run at the same time per registry [default: up to 16]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
-    /// How many times a failed request is repeated [default: 5]
+    /// How many times to repeat a failed request [default: 5]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=20))]
     retries: Option<u32>,
 }
@@ -133,11 +133,11 @@ pub(crate) struct Args {
 /// The selection of attached artifacts to copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum AttachedChoice {
-    /// Exactly the artifacts that verified.json lists
+    /// All artifacts that verify-ec saw, as verified.json lists them
     Seen,
-    /// Of these, accepted evidence and what it names
+    /// Only accepted signatures and attestations, and what they name
     Accepted,
-    /// None: the image is copied alone
+    /// Nothing: only the image itself
     None,
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Args {
     /// The file with the Snapshot in the artifact
     #[arg(long, value_name = "PATH")]
     snapshot_filename: String,
-    /// The trusted artifact by its digest, as oci:REPOSITORY@DIGEST
+    /// The trusted artifact, as oci:REPOSITORY@DIGEST
     #[arg(long, value_name = "URI")]
     source_data_artifact: String,
     #[command(flatten)]

@@ -22,13 +22,13 @@ const LABEL_COMPONENT: &str = "appstudio.openshift.io/component";
 /// The flags that select one component of a Snapshot.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Single {
-    /// Verify only the component whose build made the Snapshot
+    /// Verify only the component that triggered the Snapshot
     #[arg(long)]
     single_component: bool,
-    /// The resource whose labels name that component, as KIND/NAME
+    /// The resource with the label that names this component, as KIND/NAME
     #[arg(long, value_name = "KIND/NAME", default_value = "unknown")]
     single_component_custom_resource: String,
-    /// The namespace of that custom resource
+    /// The namespace of this resource
     #[arg(long, value_name = "NAMESPACE")]
     single_component_custom_resource_ns: Option<String>,
 }

@@ -20,25 +20,25 @@ const NEEDLESS: [&str; 5] = [
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The reference of the image to copy
+    /// The image to copy
     #[arg(long, value_name = "REF")]
     source_image_url: Option<String>,
-    /// The reference to copy the image to
+    /// Where to copy the image
     #[arg(long, value_name = "REF")]
     destination_image_url: Option<String>,
-    /// Check the certificate of the source's registry
-    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// Verify the certificate of the source registry
+    #[arg(long, value_name = "BOOL", hide_possible_values = true, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     src_tls_verify: bool,
-    /// Check the certificate of the destination's registry
-    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// Verify the certificate of the destination registry
+    #[arg(long, value_name = "BOOL", hide_possible_values = true, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     dest_tls_verify: bool,
-    /// Accepted for scripts: --log-level sets how much is logged
+    /// Accepted for compatibility, without effect; see --log-level
     #[arg(long)]
     verbose: bool,
-    /// A directory with url.txt, which has a source and a destination a line
+    /// A directory with the file url.txt: one source and one destination per line
     #[arg(long, value_name = "DIR")]
     images_url: Option<PathBuf>,
-    /// More arguments of skopeo, separated by white space; only those that request what is done anyway are accepted
+    /// More arguments of skopeo, separated by white space; only those that ask for the default behaviour are accepted
     #[arg(last = true, value_name = "ARGUMENT", allow_hyphen_values = true)]
     args: Vec<String>,
 }

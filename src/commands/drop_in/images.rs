@@ -38,7 +38,7 @@ pub(super) struct Args {
     /// The checkout of the GitOps repository
     #[arg(long, value_name = "DIR")]
     source: PathBuf,
-    /// List only the images that this branch does not deploy
+    /// Skip images that this branch already deploys
     #[arg(long, value_name = "BRANCH")]
     target_branch: Option<String>,
     /// The environments [default: development, stage, prod]

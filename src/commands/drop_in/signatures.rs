@@ -17,10 +17,10 @@ pub(super) struct Addresses {
     /// The URL of the Rekor log, or none
     #[arg(long, value_name = "URL")]
     pub(super) rekor_host: Option<String>,
-    /// The TUF repository with the trust root
+    /// Fetch the Sigstore trusted root from this TUF repository
     #[arg(long, value_name = "URL")]
     pub(super) tuf_mirror: Option<String>,
-    /// A directory with the files rekor_url and tuf_url, as a Secret is mounted; --rekor-host and --tuf-mirror win
+    /// A directory (a mounted Secret) with the files rekor_url and tuf_url; --rekor-host and --tuf-mirror override them
     #[arg(long, value_name = "DIR")]
     pub(super) sigstore_dir: Option<PathBuf>,
 }
@@ -61,22 +61,22 @@ fn read(path: &Path) -> Result<Option<String>, Failure> {
 /// The signers whose signatures are accepted.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Signers {
-    /// The public key; not used when a certificate's identity or issuer is given
+    /// The public key; ignored if a certificate identity or issuer is given
     #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     pub(super) public_key: Option<String>,
-    /// The signer whom a certificate must name; wins over the expression
+    /// Require a certificate with this identity; overrides --certificate-identity-regexp
     #[arg(long, value_name = "SUBJECT")]
     pub(super) certificate_identity: Option<String>,
-    /// An expression that the signer must match
+    /// Require a certificate with an identity that matches this regular expression
     #[arg(long, value_name = "REGEX")]
     pub(super) certificate_identity_regexp: Option<String>,
-    /// The OIDC issuer; wins over the expression
+    /// Require this OIDC issuer in the certificate; overrides --certificate-oidc-issuer-regexp
     #[arg(long, value_name = "URL")]
     pub(super) certificate_oidc_issuer: Option<String>,
-    /// An expression that the issuer must match
+    /// Require an OIDC issuer that matches this regular expression
     #[arg(long, value_name = "REGEX")]
     pub(super) certificate_oidc_issuer_regexp: Option<String>,
-    /// Do not require a transparency log entry; not read for certificates
+    /// Do not require a transparency log entry; ignored for certificates
     #[arg(long)]
     pub(super) ignore_rekor: bool,
 }
@@ -118,19 +118,19 @@ impl Signers {
 /// The retries of failed requests, as `ec` takes them.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct RetryFlags {
-    /// The pause before the first repetition
+    /// The pause before a failed request is repeated for the first time
     #[arg(long, value_name = "DURATION")]
     retry_duration: Option<String>,
-    /// How much longer each further pause is
+    /// The factor by which each further pause is longer
     #[arg(long, value_name = "NUMBER")]
     retry_factor: Option<String>,
-    /// The part of a pause that is left to chance, 0 to 1
+    /// The random part of each pause, 0 to 1
     #[arg(long, value_name = "NUMBER")]
     retry_jitter: Option<String>,
-    /// Repeat a failed request this many times
+    /// How many times to repeat a failed request
     #[arg(long, value_name = "N")]
     retry_max_retry: Option<String>,
-    /// The longest pause before a repetition
+    /// The longest pause before a failed request is repeated
     #[arg(long, value_name = "DURATION")]
     retry_max_wait: Option<String>,
 }

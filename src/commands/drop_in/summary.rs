@@ -22,19 +22,19 @@ const REPORT: &str = "report-json.json";
 /// Flags about summaries.
 #[derive(Debug, clap::Args)]
 pub(super) struct Flags {
-    /// Write a summary for each image into a new trusted artifact
+    /// Write a verification summary for each image into a new trusted artifact
     #[arg(long)]
     enable_vsa: bool,
-    /// The form of the summaries: dsse, signed, or predicate, as they are
+    /// The format of the summaries: dsse (signed) or predicate (not signed)
     #[arg(long, value_name = "FORMAT", default_value = "dsse")]
     attestation_format: String,
-    /// The key that signs the summaries: a file, or k8s://[NAMESPACE/]SECRET with the entries of cosign
+    /// The key to sign the summaries with: a file, or k8s://[NAMESPACE/]SECRET as cosign writes it
     #[arg(long, value_name = "KEY")]
     vsa_signing_key: Option<String>,
-    /// The directory of the summaries in the artifact, as local@DIR
+    /// The directory for the summaries in the artifact, as local@DIR
     #[arg(long, value_name = "PLACE", default_value = "local@vsa")]
     vsa_upload: String,
-    /// The repository for the artifact
+    /// The repository for the new artifact
     #[arg(long, value_name = "REPOSITORY")]
     oci_storage: Option<String>,
 }

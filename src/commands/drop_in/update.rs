@@ -20,16 +20,16 @@ pub(super) struct Args {
     /// The URL of the GitOps repository
     #[arg(long, value_name = "URL")]
     gitops_repo_url: String,
-    /// The reference of the image to deploy
+    /// The image to deploy
     #[arg(long, value_name = "REF")]
     image: String,
-    /// The environment whose overlay is edited
+    /// The environment to deploy to; its overlay is edited
     #[arg(long, value_name = "NAME", default_value = "development")]
     environment: String,
-    /// The directory with the credentials, as the workspace gitops-auth is mounted
+    /// The directory with Git credentials: the mounted workspace gitops-auth
     #[arg(long, value_name = "DIR")]
     gitops_auth: Option<PathBuf>,
-    /// The directory with the credentials, as the Secret of gitops-auth-secret-name is mounted
+    /// The directory with Git credentials: the mounted Secret that gitops-auth-secret-name names
     #[arg(long, value_name = "DIR")]
     gitops_auth_secret: Option<PathBuf>,
 }

@@ -17,7 +17,7 @@ use crate::{
 /// Flags of `verify-enterprise-contract`, and the verification of the other Tasks.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Args {
-    /// The images: a Snapshot spec as JSON or YAML, a file, or the name of a Snapshot of the cluster
+    /// The images: a Snapshot spec as JSON or YAML, a file with it, or the name of a Snapshot in the cluster
     #[arg(long, value_name = "JSON|FILE|NAME")]
     pub(super) images: Option<String>,
     #[command(flatten)]
@@ -26,7 +26,7 @@ pub(super) struct Args {
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct How {
-    /// The policy configuration, as ec validate image takes it
+    /// The policy configuration, as for ec validate image --policy
     #[arg(
         long,
         value_name = "POLICY",
@@ -37,53 +37,53 @@ pub(super) struct How {
     pub(super) signers: Signers,
     #[command(flatten)]
     pub(super) addresses: Addresses,
-    /// Show titles, descriptions and solutions of results
+    /// Show titles, descriptions and solutions in reports
     #[arg(long)]
     pub(super) info: bool,
-    /// Fail when the policy refuses an image
-    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// Fail if the policy refuses an image; false: fail only on errors
+    #[arg(long, value_name = "BOOL", hide_possible_values = true, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(super) strict: bool,
-    /// Evaluate the dates of rules at this time
+    /// Evaluate rules at this time: now, attestation (when the image was built), RFC 3339 or YYYY-MM-DD
     #[arg(long, value_name = "TIME", default_value = "now")]
     pub(super) effective_time: String,
-    /// Accept an --effective-time in the past
+    /// Accept an --effective-time in the past, before the effective date of newer rules
     #[arg(long)]
     pub(super) allow_past_effective_time: bool,
-    /// Add members to the rule data, as KEY=VALUE,KEY=VALUE
+    /// Add these values to the rule data, as KEY=VALUE,KEY=VALUE
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) extra_rule_data: Option<String>,
-    /// Pin the release policy bundle of Conforma to this digest
+    /// Pin the policy bundle that Conforma releases to this digest
     #[arg(long, value_name = "DIGEST")]
     pub(super) policy_bundle_digest: Option<String>,
-    /// How many images are examined at the same time
+    /// How many images to verify at the same time
     #[arg(long, value_name = "N", default_value = "1")]
     pub(super) workers: String,
     #[command(flatten)]
     pub(super) single: Single,
     #[command(flatten)]
     pub(super) waits: RetryFlags,
-    /// A param of the original that has no meaning here, as NAME=VALUE
+    /// Ignore this parameter of the original Task, as NAME=VALUE
     #[arg(long, value_name = "NAME=VALUE")]
     pub(super) not_read: Vec<String>,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct GitopsArgs {
-    /// The checkout, in which fetch-gitops-images left the list of images
+    /// The checkout in which fetch-gitops-images wrote the list of images
     #[arg(long, value_name = "DIR")]
     source: PathBuf,
-    /// The public key, encoded as base64
+    /// The public key, base64-encoded
     #[arg(long, value_name = "BASE64")]
     cosign_public_key: Option<String>,
-    /// The policy configuration, as ec validate image takes it
+    /// The policy configuration, as for ec validate image --policy
     #[arg(
         long,
         value_name = "POLICY",
         default_value = "enterprise-contract-service/default"
     )]
     policy_configuration: String,
-    /// Fail when the policy refuses an image
-    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// Fail if the policy refuses an image; false: fail only on errors
+    #[arg(long, value_name = "BOOL", hide_possible_values = true, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     strict: bool,
     #[command(flatten)]
     addresses: Addresses,

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 pub(super) struct Args {
     /// The shell that will read the script
     shell: Shell,
-    /// Accepted for scripts, without an effect
+    /// Accepted for compatibility, without effect
     #[arg(long, hide = true)]
     no_descriptions: bool,
 }

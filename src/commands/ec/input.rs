@@ -62,25 +62,25 @@ pub(super) struct Args {
     /// The files or directories to validate
     #[arg(value_name = "FILE")]
     files: Vec<String>,
-    /// The files or directories; deprecated for the arguments
+    /// The files or directories; deprecated, use arguments
     #[arg(long, short = 'f', value_name = "FILE", hide = true)]
     file: Vec<String>,
     /// The policy configuration: a file, a Git reference or inline text
     #[arg(long, short = 'p', value_name = "POLICY")]
     policy: Option<String>,
-    /// Write a report: FORMAT[=FILE][?OPTIONS], one of json, yaml, text, summary
+    /// Write a report to standard output or FILE: json, yaml, text or summary
     #[arg(long, short = 'o', value_name = "FORMAT[=FILE]")]
     output: Vec<String>,
-    /// Fail when the policy refuses a file
+    /// Fail if the policy refuses a file; false: fail only on errors
     #[arg(long, short = 's', action = clap::ArgAction::Set, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = usage::boolean)]
     strict: bool,
-    /// Evaluate the dates of rules at this time: now, RFC 3339 or YYYY-MM-DD
+    /// Evaluate rules at this time: now, RFC 3339 or YYYY-MM-DD
     #[arg(long, value_name = "TIME", default_value = "now")]
     effective_time: String,
-    /// Accept an --effective-time in the past
+    /// Accept an --effective-time in the past, before the effective date of newer rules
     #[arg(long)]
     allow_past_effective_time: bool,
-    /// Show titles, descriptions and solutions of results
+    /// Show titles, descriptions and solutions in reports
     #[arg(long)]
     info: bool,
     /// Do not colour the text report
@@ -89,7 +89,7 @@ pub(super) struct Args {
     /// Colour the text report, also in files
     #[arg(long)]
     color: bool,
-    /// Accepted for scripts: files are evaluated one after the other
+    /// Accepted for compatibility, without effect: files are evaluated one after the other
     #[arg(long, value_name = "N", default_value = "5")]
     workers: u16,
     /// Not supported: files are validated directly

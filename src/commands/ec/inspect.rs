@@ -19,7 +19,7 @@ const FORMATS: [&str; 4] = ["json", "text", "names", "short-names"];
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The policy configuration whose sources are read
+    /// The policy configuration whose sources to read
     #[arg(
         long,
         short = 'p',
@@ -34,10 +34,10 @@ pub(super) struct Args {
     /// Not supported: sources are not written to disk
     #[arg(long, short = 'd', value_name = "DIR", hide = true)]
     dest: Option<String>,
-    /// The format to print: json, text, names or short-names
+    /// The output format: json, text, names or short-names
     #[arg(long, short = 'o', value_name = "FORMAT", default_value = "text")]
     output: String,
-    /// Print only the rule of this name
+    /// Print only the rule with this name
     #[arg(
         long,
         value_name = "NAME",

@@ -16,10 +16,10 @@ pub(super) struct Args {
         default_value = "https://tuf-repo-cdn.sigstore.dev"
     )]
     mirror: String,
-    /// Start the trust from this root.json
+    /// The initial root.json of the TUF repository
     #[arg(long, value_name = "FILE|URL")]
     root: Option<String>,
-    /// Require this SHA-256 of the root.json; upstream accepts the flag without a check
+    /// The SHA-256 that root.json must have; Conforma accepts this option without a check
     #[arg(long, value_name = "HEX")]
     root_checksum: Option<String>,
     /// Not supported: name a staging instance by --mirror

@@ -10,10 +10,10 @@ pub(super) const VERSION: &str = concat!("promote ", env!("CARGO_PKG_VERSION"));
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Print the version as JSON object
+    /// Print the version as a JSON object
     #[arg(long, short = 'j')]
     json: bool,
-    /// Print the version number alone
+    /// Print only the version number
     #[arg(long, short = 's')]
     short: bool,
 }

@@ -11,37 +11,37 @@ use crate::failure::{Failure, Kind};
 pub(crate) struct Args {
     #[command(flatten)]
     input: TagInput,
-    /// Form the destination tag by this template; {tag} is replaced by the Git tag, {semver.major}, {semver.minor} and {semver.patch} by its parts
+    /// The image tag to derive; {tag} is replaced by the Git tag, {semver.major}, {semver.minor} and {semver.patch} by its parts
     #[arg(long, value_name = "TEMPLATE", default_value = "{tag}")]
     template: String,
-    /// Take this prefix off the Git tag first, such as svc-a/ in a repository of many parts
+    /// Remove this prefix from the Git tag first, such as svc-a/ in a monorepo
     #[arg(long, value_name = "PREFIX")]
     strip_prefix: Option<String>,
-    /// Refuse a tag that this expression does not match as a whole
+    /// Refuse a Git tag that does not match this regular expression as a whole
     #[arg(long, value_name = "REGEX")]
     pattern: Option<String>,
-    /// Refuse a tag that is not a semantic version; a leading v is allowed
+    /// Refuse a Git tag that is not a semantic version; a leading v is allowed
     #[arg(long)]
     semver: bool,
-    /// How to treat a destination tag that OCI does not allow
+    /// How to treat an image tag that the OCI specification does not allow
     #[arg(long, value_name = "HOW", default_value = "refuse")]
     on_invalid: OnInvalid,
-    /// Accept a release that is marked as a prerelease
+    /// Accept a prerelease
     #[arg(long)]
     allow_prerelease: bool,
-    /// Accept a release that is a draft
+    /// Accept a draft release
     #[arg(long)]
     allow_draft: bool,
-    /// Peel the tag in this repository and refuse it when the event named another commit
+    /// The source repository, in which the tag is resolved to its commit; refuse the tag if the event named another commit
     #[arg(long, value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
     git_url: Option<String>,
-    /// The commit that the event named: refuse the tag when --git-url has another one for it
+    /// The commit that the event named; refuse the tag if it resolves to another commit
     #[arg(long, value_name = "COMMIT", requires = "git_url")]
     commit: Option<String>,
-    /// The publication time of the release, as its event has it: refuse one in the future
+    /// The publication time of the release in the event; refuse a release in the future
     #[arg(long, value_name = "TIME")]
     released_at: Option<String>,
-    /// How to print the destination tag
+    /// The output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) output: TagFormat,
 }
@@ -55,10 +55,10 @@ struct TagInput {
     /// The Git tag, such as v1.0
     #[arg(long, value_name = "TAG")]
     tag: Option<String>,
-    /// The payload of a webhook of GitLab, GitHub, Gitea, Forgejo or Bitbucket Cloud; - reads standard input
+    /// The webhook payload of GitLab, GitHub, Gitea, Forgejo or Bitbucket Cloud; - reads standard input
     #[arg(long, value_name = "FILE")]
     event_file: Option<PathBuf>,
-    /// A local repository whose HEAD has exactly one tag
+    /// A local repository; its HEAD must have exactly one tag
     #[arg(long, value_name = "DIR")]
     repo: Option<PathBuf>,
 }
@@ -66,17 +66,17 @@ struct TagInput {
 /// The treatment of a destination tag that OCI does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum OnInvalid {
-    /// Fail and say which character is wrong
+    /// Fail and name the wrong character
     Refuse,
-    /// Replace what is not allowed and add a part of the original's hash, so that no two tags meet
+    /// Replace what is not allowed, and add a hash of the original so that tags stay distinct
     Sanitize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum TagFormat {
-    /// The destination tag and a newline
+    /// The image tag and a newline
     Text,
-    /// tag, destinationTag, commit, event and repository
+    /// An object with tag, destinationTag, commit, event and repository
     Json,
 }
 

@@ -13,54 +13,54 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The repository of an image, named NAME or by the last segment of its path
+    /// The repository to which builds push an image; NAME is its component [default: the last path segment]
     #[arg(long, value_name = "[NAME=]REPO", conflicts_with = "snapshot")]
     image: Vec<String>,
-    /// The same as --image, as arguments behind --
+    /// The same as --image, as arguments after --
     #[arg(last = true, value_name = "[NAME=]REPO", conflicts_with = "snapshot")]
     images: Vec<String>,
-    /// The source repository, where --revision is peeled to a commit
+    /// The source repository, in which --revision is resolved to its commit
     #[arg(long, value_name = "URL")]
     git_url: Option<String>,
-    /// The Git tag, or a full commit
+    /// The Git tag, or a full commit ID
     #[arg(long, value_name = "TAG|COMMIT")]
     revision: Option<String>,
-    /// The commit that the event named: refuse a --revision that is another one
+    /// The commit that the event named; refuse --revision if it resolves to another commit
     #[arg(long, value_name = "COMMIT")]
     commit: Option<String>,
-    /// A Snapshot instead of --image: a file, - for standard input, the JSON itself, or k8s:[NAMESPACE/]NAME; in a pod a name that is not a file is looked up in the cluster
+    /// A Snapshot instead of --image: a file, - for standard input, JSON, or k8s:[NAMESPACE/]NAME; in a pod, a name that is not a file is looked up in the cluster
     #[arg(long, value_name = "SNAPSHOT")]
     snapshot: Option<String>,
-    /// Take the images that the files of this GitOps directory deploy
+    /// The images that the files of this GitOps directory deploy, instead of --image
     #[arg(long, value_name = "DIR", conflicts_with_all = ["image", "images", "snapshot"])]
     overlay: Option<PathBuf>,
-    /// With --overlay: skip images that this branch of the checkout already deploys there
+    /// With --overlay: skip images that this branch already deploys
     #[arg(long, value_name = "BRANCH", requires = "overlay")]
     target_branch: Option<String>,
-    /// The tag by which an image is found
+    /// How to find an image: by its Git tag, or by the commit as a tag
     #[arg(long, value_name = "HOW", default_value = "auto")]
     strategy: Strategy,
-    /// Require that the Git tag and the commit name the same image
+    /// Require that the Git tag and the commit tag name the same image
     #[arg(long)]
     cross_check: bool,
-    /// The tag that the images will get, recorded for the later steps; {tag} is replaced by the Git tag, as in extract-tag --template
+    /// The tag that the images will get, recorded for later steps; placeholders as in extract-tag --template
     #[arg(long, value_name = "TEMPLATE")]
     destination_tag: Option<String>,
     /// Accept an empty list of images
     #[arg(long)]
     allow_empty: bool,
-    /// Print a resource instead of one line per image: snapshot is an override Snapshot of Konflux, for kubectl create
+    /// Print a resource for kubectl create instead of one line per image
     #[arg(long, value_name = "WHAT")]
     emit: Option<Emit>,
-    /// The application of --emit snapshot [default: that of --snapshot]
+    /// With --emit: the application of the Snapshot [default: as in --snapshot]
     #[arg(long, value_name = "NAME", requires = "emit")]
     application: Option<String>,
-    /// Push images.json to this repository; IMAGES_TO_VERIFY is then oci:REPO@DIGEST, which verify-ec --images reads
+    /// Push images.json to this repository too; the result IMAGES_TO_VERIFY is then oci:REPO@DIGEST, for verify-ec --images
     #[arg(long, value_name = "REPO")]
     images_artifact: Option<Repository>,
     #[command(flatten)]
     cluster: ClusterFlags,
-    /// Where to write the Snapshot [default: images.json]
+    /// Where to write the list of images [default: images.json]
     #[arg(long, value_name = "FILE")]
     images_out: Option<PathBuf>,
 }
@@ -95,11 +95,11 @@ impl Args {
 /// The tag by which an image is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Strategy {
-    /// By the commit if there is such an image, else by the Git tag
+    /// By the commit if there is such a tag, else by the Git tag
     Auto,
-    /// The image has the Git tag
+    /// By the Git tag
     GitTag,
-    /// The image is tagged with the commit
+    /// By the commit
     CommitTag,
 }
 

@@ -50,30 +50,22 @@ const WEAKENING: Heading = (
     ],
 );
 
-/// Options of any command that records a promotion.
-const RECORD: Heading = (
-    "Record",
-    &[
-        "statements",
-        "layout",
-        "level",
-        "approval",
-        "valid-for",
-        "verifier-id",
-        "policy-uri",
-        "signing-key",
-        "signing-key-password-file",
-        "signing-key-dir",
-        "fulcio-url",
-        "identity-token-file",
-        "tsa-url",
-        "pipeline-run",
-        "task-run",
-        "trace-id",
-    ],
-);
+/// Options of `attest` about the contents of its documents.
+const RECORD_ABOUT: &[&str] = &[
+    "environment",
+    "verifier-id",
+    "policy-uri",
+    "level",
+    "approval",
+    "valid-for",
+    "gitops-repo-url",
+    "run-url",
+    "pipeline-run",
+    "task-run",
+    "trace-id",
+];
 
-const EVENT: Heading = ("Event", &["ref", "event-file", "repo"]);
+const CLUSTER: &str = "Cluster";
 const EXTRACT_TAG: &[Heading] = &[
     ("Event", &["ref", "tag", "event-file", "repo"]),
     (
@@ -93,7 +85,35 @@ const GATHER_IMAGES: &[Heading] = &[
     ("Images", &["image", "snapshot", "overlay", "target-branch"]),
     ("Source", &["git-url", "revision", "commit"]),
     ("Lookup", &["strategy", "cross-check"]),
-    ("Output", &["destination-tag", "images-out"]),
+    (
+        "Output",
+        &[
+            "destination-tag",
+            "images-out",
+            "images-artifact",
+            "emit",
+            "application",
+        ],
+    ),
+    (CLUSTER, &["service-account"]),
+];
+const PLAN_RELEASE: &[Heading] = &[
+    (
+        "Release",
+        &[
+            "snapshot",
+            "release",
+            "release-plan",
+            "release-plan-admission",
+        ],
+    ),
+    (
+        "Components to release",
+        &["single-component", "previous-snapshot", "component-group"],
+    ),
+    ("Checks", &["check-rights"]),
+    ("Output", &["images-out", "release-out"]),
+    (CLUSTER, &["service-account"]),
 ];
 const VERIFY_EC: &[Heading] = &[
     ("Images", &["images", "images-digest", "image"]),
@@ -101,16 +121,22 @@ const VERIFY_EC: &[Heading] = &[
         "Policy",
         &[
             "policy",
-            "policy-input",
-            "policy-hosts",
             "extra-rule-data",
             "effective-time",
             "filter-type",
-            "require-source",
-            "require-promotion",
-            "min-age",
+            "policy-hosts",
+            "policy-input",
             "strict",
             "workers",
+        ],
+    ),
+    (
+        "Origin",
+        &[
+            "require-source",
+            "require-promotion",
+            "promotion-trust",
+            "min-age",
         ],
     ),
     (
@@ -124,6 +150,7 @@ const VERIFY_EC: &[Heading] = &[
             "verified-out",
         ],
     ),
+    ("Verification in parts", &["shard", "merge"]),
 ];
 const COPY_IMAGE: &[Heading] = &[
     (
@@ -173,9 +200,10 @@ const UPDATE_DEPLOYMENT: &[Heading] = &[
     (
         "Where to edit",
         &[
+            "auto",
+            "kustomize",
             "file",
             "path",
-            "kustomize",
             "helm-values",
             "key",
             "setter",
@@ -184,7 +212,6 @@ const UPDATE_DEPLOYMENT: &[Heading] = &[
             "all",
             "create",
             "adopt",
-            "auto",
             "pin",
         ],
     ),
@@ -195,6 +222,7 @@ const UPDATE_DEPLOYMENT: &[Heading] = &[
             "author",
             "signoff",
             "run-url",
+            "evidence",
             "sign-key",
             "sign-key-passphrase-file",
             "dry-run",
@@ -213,8 +241,61 @@ const UPDATE_DEPLOYMENT: &[Heading] = &[
             "commit-status",
         ],
     ),
+    (
+        "Following a floating tag",
+        &[
+            "follow",
+            "min-age",
+            "policy",
+            "extra-rule-data",
+            "require-source",
+        ],
+    ),
+    (
+        "Trust, with --follow",
+        &[
+            "public-key",
+            "certificate-identity",
+            "certificate-identity-regexp",
+            "certificate-oidc-issuer",
+            "certificate-oidc-issuer-regexp",
+            "rekor-url",
+            "trusted-root",
+            "tuf-mirror",
+            "tuf-root",
+            "tuf-root-checksum",
+        ],
+    ),
+];
+const ATTEST: &[Heading] = &[
+    (
+        "Files",
+        &[
+            "promoted",
+            "promoted-digest",
+            "verified",
+            "verified-digest",
+            "images",
+            "report",
+        ],
+    ),
+    ("Record", RECORD_ABOUT),
+    (
+        "Signing",
+        &[
+            "signing-key",
+            "signing-key-password-file",
+            "signing-key-dir",
+            "fulcio-url",
+            "identity-token-file",
+            "rekor-url",
+            "tsa-url",
+        ],
+    ),
+    ("Output", &["statements", "layout", "out", "dry-run"]),
 ];
 const RUN: &[Heading] = &[
+    ("Run", &["config", "set", "dry-run", "out"]),
     ("Event", &["ref", "tag", "event-file"]),
     ("Images", &["image", "git-url"]),
     ("Policy", &["policy", "require-source"]),
@@ -228,7 +309,6 @@ const RUN: &[Heading] = &[
             "gitops-credentials-dir",
         ],
     ),
-    ("Run", &["config", "set", "dry-run", "out"]),
 ];
 
 fn table(path: &str) -> &'static [Heading] {
@@ -239,23 +319,47 @@ fn table(path: &str) -> &'static [Heading] {
         "copy-image" => COPY_IMAGE,
         "update-deployment" => UPDATE_DEPLOYMENT,
         "run" | "doctor" => RUN,
-        _ => &[EVENT],
+        "attest" => ATTEST,
+        "plan-release" => PLAN_RELEASE,
+        _ => &[],
     }
 }
 
-/// Sets the heading of each option; one that no table names is under "Options".
+/// Sets the heading of each option, in the order of the tables; options that no table names come
+/// first, under "Options", and those that weaken a check last.
 pub(super) fn apply(command: Command, path: &str) -> Command {
-    let own = table(path);
-    command.mut_args(|argument| {
-        if argument.is_global_set() || argument.is_positional() {
-            return argument;
-        }
-        let long = argument.get_long().unwrap_or_default().to_owned();
-        // The command's own table comes before the common one: `--key` is a path in some.
-        let all = own.iter().chain([&WEAKENING, &SIGNERS, &RECORD]);
-        let mut headings = all.filter(|(_, flags)| flags.contains(&long.as_str()));
-        let heading = headings.next().map(|(heading, _)| *heading);
-        argument.help_heading(heading)
+    // The command's own table comes before the common ones: `--key` is a path in some.
+    let all = table(path).iter().chain([&SIGNERS, &WEAKENING]);
+    let places: Vec<_> = all
+        .flat_map(|(heading, flags)| flags.iter().map(move |flag| (*heading, *flag)))
+        .collect();
+    let place = |long: &str| places.iter().position(|(_, flag)| *flag == long);
+    let own = command.get_arguments();
+    let own = own.filter(|argument| !argument.is_global_set() && !argument.is_positional());
+    let mut own: Vec<_> = own
+        .map(|argument| {
+            let at = place(argument.get_long().unwrap_or_default());
+            (at, argument.get_id().clone())
+        })
+        .collect();
+    own.sort_by_key(|(at, _)| *at);
+    let positional: Vec<_> = command
+        .get_arguments()
+        .filter(|argument| argument.is_positional())
+        .map(|argument| argument.get_id().clone())
+        .collect();
+    let command = positional.into_iter().fold(command, |command, id| {
+        command.mut_arg(id, |argument| argument.help_heading(None))
+    });
+    let own = own.into_iter().enumerate();
+    own.fold(command, |command, (order, (at, id))| {
+        let heading = at
+            .and_then(|at| places.get(at))
+            .map(|(heading, _)| *heading);
+        // An argument that is changed moves to the end of the list.
+        command.mut_arg(id, |argument| {
+            argument.help_heading(heading).display_order(order)
+        })
     })
 }
 

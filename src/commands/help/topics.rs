@@ -9,6 +9,11 @@ use crate::failure::Kind;
 /// The topics, by the word that is typed.
 pub(crate) const TOPICS: [&str; 4] = ["options", "variables", "exit-codes", "credentials"];
 
+/// The width of a terminal that shows each line as it is.
+const COLUMNS: usize = 80;
+/// The longest name that has its text on the same line.
+const MAX_NAME: usize = 28;
+
 /// Variables of other programs that are read, and their use.
 const FOREIGN: [(&str, &str); 10] = [
     (
@@ -25,7 +30,7 @@ const FOREIGN: [(&str, &str); 10] = [
     ),
     (
         "SSL_CERT_FILE, SSL_CERT_DIR",
-        "certificate authorities in place of the system's",
+        "certificate authorities instead of the system's",
     ),
     (
         "HTTPS_PROXY, HTTP_PROXY, NO_PROXY",
@@ -34,7 +39,7 @@ const FOREIGN: [(&str, &str); 10] = [
     ("NO_COLOR", "no colours, unless --color=always"),
     (
         "SOURCE_DATE_EPOCH",
-        "the time that is written into files, in seconds; rules are evaluated at the clock's time or --effective-time",
+        "the time to write into files, in seconds since 1970; rules are still evaluated at the current time or --effective-time",
     ),
     (
         "KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT",
@@ -51,8 +56,8 @@ const FOREIGN: [(&str, &str); 10] = [
 ];
 
 const CREDENTIALS: &str = "\
-Credentials are read from files, never from arguments. The first file that has an entry for the
-repository or host is used; -v logs where each was looked for.
+Credentials are read from files, never from arguments. The first file with an entry
+for the repository or host is used; -v logs which files were tried.
 
 Registries
   1. --authfile, a file, or a directory with config.json or .dockerconfigjson (a mounted Secret)
@@ -69,8 +74,8 @@ Git
      git-provider-token or provider.token; ssh-privatekey; the key of a GitHub App
   2. ~/.gitconfig (http.extraHeader, credential stores), ~/.git-credentials,
      $XDG_CONFIG_HOME/git/credentials
-  An entry that names no host is sent only to hosts that the command line names. run
-  takes other credentials for the GitOps repository by --gitops-credentials-dir.
+  An entry without a host is sent only to hosts on the command line. The option
+  --gitops-credentials-dir of run names other credentials for the GitOps repository.
 
 Keys and policies in a cluster
   k8s://[NAMESPACE/]SECRET and NAMESPACE/POLICY are read with the token of the pod's service account.
@@ -84,7 +89,7 @@ pub(super) fn text(topic: &str, command: &Command) -> String {
         "exit-codes" => exit_codes(),
         "variables" => {
             let mut text = String::from(
-                "Only global options have a variable; an option on the command line overrides it.\n\n",
+                "Only global options have a variable. An option on the command line overrides it.\n\n",
             );
             text.push_str(&aligned(&variables(command)));
             text
@@ -102,8 +107,8 @@ pub(crate) fn exit_codes() -> String {
     let rows: Vec<_> = std::iter::once(done).chain(kinds).collect();
     let mut text = aligned(&rows);
     text.push_str(
-        "\nOver several components a refusal (4) wins over a remote that failed (5). Under ec the codes are those of \
-         Conforma's ec: 0 and 1.\n",
+        "\nIf some components are refused (4) and a remote fails for others (5), the code\nis 4. \
+         Under ec the codes are those of Conforma's ec: 0 and 1.\n",
     );
     text
 }
@@ -138,7 +143,9 @@ fn options(command: &Command) -> String {
             .collect::<Vec<_>>()
             .join(", ");
         let help = argument.get_help().map(ToString::to_string);
-        let _ = writeln!(text, "  {name}{value}\n      {}", help.unwrap_or_default());
+        let mut help = help.unwrap_or_default();
+        help.push_str(&choices(argument));
+        let _ = writeln!(text, "  {name}{value}\n      {}", wrapped(&help, 6));
         if let Some(variable) = argument.get_env() {
             let _ = writeln!(text, "      Variable: {}", variable.to_string_lossy());
         }
@@ -146,11 +153,58 @@ fn options(command: &Command) -> String {
     text
 }
 
+/// Returns the default and the possible values of an option, as its help shows them.
+fn choices(argument: &clap::Arg) -> String {
+    let mut text = String::new();
+    if !argument.get_action().takes_values() || argument.get_long().is_none() {
+        return text;
+    }
+    let default = argument.get_default_values().first();
+    if let Some(default) = default {
+        let _ = write!(text, " [default: {}]", default.to_string_lossy());
+    }
+    let values = argument.get_possible_values();
+    let values: Vec<_> = values.iter().map(|value| value.get_name()).collect();
+    if !values.is_empty() {
+        let _ = write!(text, " [possible values: {}]", values.join(", "));
+    }
+    text
+}
+
 fn aligned(rows: &[(String, String)]) -> String {
-    let width = rows.iter().map(|(name, _)| name.len()).max();
+    // A longer name has its text on the next line.
+    let names = rows.iter().map(|(name, _)| name.len());
+    let width = names.filter(|width| *width <= MAX_NAME).max();
     let width = width.unwrap_or_default();
-    let lines = rows
-        .iter()
-        .map(|(name, about)| format!("  {name:width$}  {about}\n"));
+    let indent = width + 4;
+    let lines = rows.iter().map(|(name, about)| {
+        let about = wrapped(about, indent);
+        match name.len() > width {
+            true => format!("  {name}\n{:indent$}{about}\n", ""),
+            false => format!("  {name:width$}  {about}\n"),
+        }
+    });
     lines.collect()
 }
+
+/// Breaks a text at [`COLUMNS`]; all lines but the first are indented.
+fn wrapped(text: &str, indent: usize) -> String {
+    let mut wrapped = String::new();
+    let mut column = indent;
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if column > indent && column + 1 + length > COLUMNS {
+            let _ = write!(wrapped, "\n{:indent$}", "");
+            column = indent;
+        } else if column > indent {
+            wrapped.push(' ');
+            column += 1;
+        }
+        wrapped.push_str(word);
+        column += length;
+    }
+    wrapped
+}
+
+#[cfg(test)]
+mod tests;

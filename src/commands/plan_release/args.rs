@@ -10,7 +10,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The Snapshot: a file, - for standard input, the JSON itself, or k8s:[NAMESPACE/]NAME
+    /// The Snapshot: a file, - for standard input, JSON, or k8s:[NAMESPACE/]NAME
     #[arg(long, value_name = "SNAPSHOT")]
     snapshot: String,
     /// The Release: a file or k8s:[NAMESPACE/]NAME
@@ -22,27 +22,27 @@ pub(crate) struct Args {
     /// The ReleasePlanAdmission: a file or k8s:[NAMESPACE/]NAME
     #[arg(long, value_name = "ADMISSION")]
     release_plan_admission: Option<String>,
-    /// Release only the component that the Snapshot was made for [default: as the data set it]
+    /// Release only the component that triggered the Snapshot [default: as the release data says]
     #[arg(long)]
     single_component: bool,
-    /// Release only components whose image is another than in this Snapshot, that of the release before: a file or k8s:[NAMESPACE/]NAME
+    /// Release only images that changed since this Snapshot of the previous release: a file or k8s:[NAMESPACE/]NAME
     #[arg(long, value_name = "SNAPSHOT")]
     previous_snapshot: Option<String>,
-    /// Release only components whose image is another than the candidate in this ComponentGroup: a file or k8s:[NAMESPACE/]NAME
+    /// Release only images that differ from the candidates in this ComponentGroup: a file or k8s:[NAMESPACE/]NAME
     #[arg(long, value_name = "GROUP")]
     component_group: Option<String>,
-    /// Leave out components that the mapping does not have, and entries without a component
+    /// Skip components without a mapping, and mappings without a component
     #[arg(long)]
     allow_unmapped: bool,
-    /// Release images that the registry will delete because of their label quay.expires-after
+    /// Accept images that the registry will delete, as their label quay.expires-after says
     #[arg(long)]
     allow_expiring: bool,
-    /// Try whether the credentials may push to every repository that gets a tag; an upload is opened and cancelled
+    /// Check that the credentials may push to every repository, with an upload that is cancelled
     #[arg(long)]
     check_rights: bool,
     #[command(flatten)]
     cluster: ClusterFlags,
-    /// Where to write the Snapshot's images [default: images.json]
+    /// Where to write the list of images [default: images.json]
     #[arg(long, value_name = "FILE")]
     images_out: Option<PathBuf>,
     /// Where to write the repositories and tags [default: release.json]

@@ -12,7 +12,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Read policies and data from these files and directories
+    /// The files and directories with policies and data
     #[arg(required = true, value_name = "PATH")]
     path: Vec<PathBuf>,
 }

@@ -19,11 +19,11 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Where the policies are: a path, git::URL//DIR?ref=REVISION, github.com/ORG/REPO//DIR, oci::REFERENCE or https://URL
+    /// Where the policies are: a path, git::URL//DIR?ref=REVISION, github.com/ORG/REPO//DIR, oci::REF or https://URL
     #[arg(required = true, value_name = "SOURCE")]
     source: Vec<String>,
-    /// Print the list in this format
-    #[arg(long, value_enum, default_value_t = PolicyFormat::Text)]
+    /// The output format
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = PolicyFormat::Text)]
     output: PolicyFormat,
 }
 

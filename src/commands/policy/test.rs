@@ -18,19 +18,19 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Read policies and data from these files and directories
+    /// The files and directories with policies and data
     #[arg(required = true, value_name = "PATH")]
     path: Vec<PathBuf>,
-    /// Run only tests whose path (data.package.test_name) matches this regular expression
+    /// Run only tests with a path (data.package.test_name) that matches this regular expression
     #[arg(long, short = 'r', value_name = "REGEX")]
     run: Option<Regex>,
-    /// Name the tests that pass too
+    /// List passed tests too
     #[arg(long)]
     verbose: bool,
-    /// Print the tests in this format; JSON is a list of tests as `opa test` writes it
+    /// The output format; json is a list of tests as `opa test` writes it
     #[arg(long, value_enum, default_value_t = PolicyFormat::Text)]
     format: PolicyFormat,
-    /// Tell which lines the tests evaluated; JSON is then an object with tests, coverage and files
+    /// Report which lines the tests evaluated; json is then an object with tests, coverage and files
     #[arg(long, short = 'c')]
     coverage: bool,
 }

@@ -13,34 +13,34 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The Snapshot, or images.json: a file, - for standard input, or the JSON itself
+    /// The Snapshot, or images.json: a file, - for standard input, or JSON
     #[arg(long, value_name = "FILE|JSON")]
     snapshot: String,
-    /// The directory to copy: a kustomization, a Helm chart, or files of objects; file:NAME is in the data directory
+    /// The directory to copy: a kustomization, a Helm chart, or manifests; file:NAME is in the data directory
     ///
-    /// Files that a kustomization reads outside of it, such as ../../base, are copied too. The copy of a
-    /// kustomization is ready for kubectl apply -k, that of a chart for helm, other files for kubectl apply -f.
+    /// Files outside of it that a kustomization reads, such as ../../base, are copied too. Apply the copy of a
+    /// kustomization with kubectl apply -k, the copy of a chart with helm, and other files with kubectl apply -f.
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
-    /// The directory to write, which is new or empty
+    /// The directory to write; it must be new or empty
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// The kind of target that the objects are applied to
+    /// Where the objects will be applied; a namespace cannot hold some kinds
     #[arg(long, value_name = "TARGET", default_value = "namespace")]
     target: RenderTarget,
-    /// Put every object into this namespace
+    /// Set this namespace on every object
     #[arg(long, value_name = "NAME")]
     namespace: Option<String>,
-    /// The repository by which the directory names the image of a component
+    /// The repository that the directory uses for a component's image
     #[arg(long, value_name = "NAME=REPO")]
     map: Vec<String>,
-    /// The same as --map, as arguments behind --
+    /// The same as --map, as arguments after --
     #[arg(last = true, value_name = "NAME=REPO")]
     maps: Vec<String>,
-    /// Leave objects of these kinds out
+    /// Leave out objects of these kinds
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     skip_kinds: Vec<String>,
-    /// Keep objects of these kinds although the target may not hold them
+    /// Keep objects of these kinds although a test namespace cannot hold them
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     allow_kinds: Vec<String>,
     /// Accept components that the directory does not deploy
@@ -51,7 +51,7 @@ pub(crate) struct Args {
 /// The kind of target that the objects are applied to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RenderTarget {
-    /// A namespace for tests: nothing of the cluster, no Route, no Ingress, no pod with a deadline
+    /// A test namespace: without cluster-wide objects, Routes, Ingresses and pods with a deadline
     Namespace,
     /// A whole cluster, with objects of every kind
     Cluster,

@@ -20,106 +20,106 @@ pub(crate) struct Args {
         conflicts_with = "local"
     )]
     gitops_repo_url: Option<String>,
-    /// Edit the files of this directory instead, without a commit
+    /// Edit the files in this directory instead, without a commit
     #[arg(long, value_name = "DIR")]
     local: Option<PathBuf>,
-    /// The branch to edit; without it the repository's default branch
+    /// The branch to edit [default: the repository's default branch]
     #[arg(long, value_name = "BRANCH", conflicts_with = "local")]
     branch: Option<String>,
-    /// The environment whose overlay is edited; several are edited in one commit
+    /// The environment to deploy to; its overlay is edited, several in one commit
     #[arg(long, value_name = "NAME", default_value = "prod")]
     environment: Vec<String>,
     /// The file that copy-image wrote [default: promoted.json]
     #[arg(long, value_name = "FILE")]
     promoted: Option<PathBuf>,
-    /// The digest of promoted.json that copy-image reported
+    /// Require this digest of promoted.json, as copy-image reported it
     #[arg(long, value_name = "DIGEST")]
     promoted_digest: Option<Digest>,
-    /// Deploy this image, which promoted.json must list; named NAME or by the last segment of its repository
+    /// Deploy this image, which promoted.json must list; NAME is its component [default: the last path segment]
     #[arg(long, value_name = "[NAME=]REF")]
     image: Vec<String>,
-    /// The same as --image, as arguments behind --
+    /// The same as --image, as arguments after --
     #[arg(last = true, value_name = "[NAME=]REF")]
     images: Vec<String>,
-    /// Deploy --image although no promoted.json lists it, or what was copied with --unverified
+    /// Deploy an --image that promoted.json does not list, or an image that was copied with --unverified
     #[arg(long)]
     unverified: bool,
     /// Accept an empty list of images
     #[arg(long)]
     allow_empty: bool,
-    /// Replace a newer image by an older one
+    /// Accept an image that is older than the one it replaces
     #[arg(long)]
     allow_rollback: bool,
-    /// The file to edit, instead of the component's overlay
+    /// The file to edit instead of the overlay
     #[arg(long, value_name = "FILE")]
     file: Option<String>,
-    /// The image's path in --file, such as .spec.template.spec.containers[name=web].image
+    /// The path of the image in --file, such as .spec.template.spec.containers[name=web].image
     ///
-    /// Keys are joined by dots. An item of a list is chosen by its index from 0 ([0]) or by a key
+    /// Keys are joined by dots. A list item is selected by its index from 0 ([0]) or by a key
     /// ([name=web]). A key with dots, slashes or brackets is quoted: .metadata."a.b/c".d. The path
-    /// ends at a scalar (a reference, repository, tag or digest, each of which gets its part of
-    /// the image) or at a mapping of such parts. It leads into YAML inside a text too, as into
+    /// ends at a scalar (a reference, repository, tag or digest, which gets its part of the image)
+    /// or at a mapping of such parts. It can continue into YAML inside a string, such as
     /// spec.source.helm.values of an Argo CD Application.
     #[arg(long, value_name = "YAMLPATH", requires = "file")]
     path: Option<String>,
-    /// Edit the place that sets the image last in what this kustomization builds
+    /// Build this kustomization and edit the place that sets the image last
     #[arg(long, value_name = "DIR", conflicts_with_all = ["file", "helm_values", "setter", "auto"])]
     kustomize: Option<String>,
-    /// The values file of a Helm chart to edit
+    /// The Helm values file to edit instead of the overlay
     #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "setter", "auto"])]
     helm_values: Option<String>,
-    /// The image's path in --helm-values, as for --path [default: image]
+    /// The path of the image in --helm-values, as in --path [default: image]
     #[arg(long, value_name = "YAMLPATH", requires = "helm_values")]
     key: Option<String>,
-    /// Edit every scalar with a Flux marker whose policy has the component's name
+    /// Edit every value with a Flux marker ($imagepolicy) for a policy with the component's name
     #[arg(long, conflicts_with_all = ["path", "auto"])]
     setter: bool,
-    /// Edit only the markers whose policy is in this namespace
+    /// With --setter: edit only markers for policies in this namespace
     #[arg(long, value_name = "NAMESPACE", requires = "setter")]
     setter_namespace: Option<String>,
-    /// The document of a file or build: KIND/NAME, or its index from 0
+    /// The YAML document to edit if there are several: KIND/NAME, or its index from 0
     #[arg(long, value_name = "KIND/NAME|N")]
     document: Option<String>,
-    /// Edit every image of the component's repository: init containers, workers, CronJobs
+    /// Edit every use of the component's repository: init containers, workers, CronJobs
     #[arg(long)]
     all: bool,
-    /// Write an images: entry into the overlay, or a key of one, that is missing
+    /// Add a missing images: entry, or a key of it, to the overlay
     #[arg(long)]
     create: bool,
-    /// Edit a file although other environments read it too
+    /// Edit a file that other environments use too
     #[arg(long)]
     shared_base: bool,
-    /// Edit a scalar although aliases repeat it elsewhere
+    /// Edit a value that YAML aliases use elsewhere too
     #[arg(long)]
     allow_shared: bool,
-    /// Replace an image that is not known to be the component's: the only container, the named place
+    /// Replace an image that may not be the component's: the only container, or the named place
     #[arg(long)]
     adopt: bool,
-    /// Replace a variable such as ${TAG} that is substituted later
+    /// Replace a variable such as ${TAG}, which would be substituted later
     #[arg(long)]
     overwrite_variable: bool,
-    /// Search the environment's files for the image when the overlay is not at its usual place
+    /// Search the environment's files for the image if the overlay is not in its usual place
     #[arg(long, conflicts_with = "file")]
     auto: bool,
-    /// The form of reference to write
+    /// Which parts of the image reference to write
     #[arg(long, value_name = "HOW", default_value = "tag-and-digest")]
     pin: Pin,
-    /// The first line of the commit message, instead of one that names the components
+    /// The first line of the commit message [default: one that names the components]
     #[arg(long, value_name = "TEXT")]
     message: Option<String>,
-    /// The author and committer of the commit
+    /// The author and committer
     #[arg(long, value_name = "NAME <MAIL>", default_value = "promote <promote@localhost>", value_parser = author)]
     author: Author,
-    /// Sign the commit off: a Signed-off-by line with --author
+    /// Add a Signed-off-by line with --author
     #[arg(long)]
     signoff: bool,
-    /// The URL of the run that makes the commit, for a line of the commit message
+    /// The URL of the run, for the commit message
     #[arg(long, value_name = "URL")]
     run_url: Option<String>,
-    /// The evidence bundles of the images, for lines of the commit message: the result EVIDENCE_DIGEST of attest, or file:attested.json
+    /// The digests of evidence bundles, for the commit message: the result EVIDENCE_DIGEST of attest, or file:attested.json
     #[arg(long, value_name = "DIGESTS")]
     evidence: Option<String>,
-    /// Refuse an image that no verifier of this trust file promoted to the environment; the file, or its text
+    /// Refuse an image that no verifier in this trust file (a file, or its text) promoted to the environment
     #[arg(long, value_name = "FILE")]
     require_attestation: Option<String>,
     /// Sign the commit with this private key: SSH, or OpenPGP as gpg --export-secret-keys writes it
@@ -128,7 +128,7 @@ pub(crate) struct Args {
     /// The file with the passphrase of --sign-key
     #[arg(long, value_name = "FILE", requires = "sign_key")]
     sign_key_passphrase_file: Option<PathBuf>,
-    /// Show the edit as a unified diff and change nothing
+    /// Show the edit as a diff, and change nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]

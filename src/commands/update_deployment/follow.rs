@@ -33,19 +33,19 @@ use crate::{
 /// Flags by which the image of a floating tag is verified.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct FollowFlags {
-    /// Deploy the image that this floating tag names in the repository of each --image, after it was verified
+    /// Verify and deploy the image that has this floating tag in the repository of each --image
     #[arg(long, value_name = "TAG", requires = "policy", conflicts_with_all = ["promoted", "promoted_digest", "unverified", "allow_empty"])]
     pub(super) follow: Option<Tag>,
-    /// With --follow: change nothing while an image is younger than this, as in 6h or 3d
+    /// Change nothing while an image is younger than this, such as 6h or 3d
     #[arg(long, value_name = "DURATION", requires = "follow", value_parser = age)]
     min_age: Option<Duration>,
-    /// With --follow: the policy, as for verify-ec
+    /// The policy: a configuration (file, inline text, URL, cluster resource), or a directory or repository with rules
     #[arg(long, value_name = "POLICY", requires = "follow")]
     policy: Option<String>,
-    /// With --follow: add a member to the rule data of every source group
+    /// Add this value to the rule data of every source group
     #[arg(long, value_name = "KEY=VALUE", requires = "follow")]
     extra_rule_data: Vec<String>,
-    /// With --follow: refuse an image whose signature or provenance is about another repository
+    /// Refuse an image unless its signature names the component's image repository, or its provenance the component's source
     #[arg(long, requires = "follow")]
     require_source: bool,
     #[command(flatten)]

@@ -11,13 +11,13 @@ use crate::forge::ForgeKind;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Git host")]
 pub(super) struct ForgeArgs {
-    /// Open a change request (a merge or pull request) for --branch instead of pushing to it, or renew the one of an earlier run
+    /// Open or update a change request (merge or pull request) for --branch instead of pushing to it
     #[arg(long, conflicts_with = "local")]
     change_request: bool,
-    /// The kind of Git host: gitlab, github, gitea, bitbucket, bitbucket-data-center or azure-devops [default: as the URL tells]
+    /// The kind of Git host: gitlab, github, gitea, bitbucket, bitbucket-data-center or azure-devops [default: derived from the URL]
     #[arg(long, value_name = "KIND", value_parser = kind)]
     forge: Option<ForgeKind>,
-    /// The file with the token for the Git host's API [default: the credentials of the repository]
+    /// Read the token for the Git host's API from this file [default: the credentials of the repository]
     #[arg(long, value_name = "FILE")]
     forge_token_file: Option<PathBuf>,
     /// Add this label to the change request
@@ -29,13 +29,13 @@ pub(super) struct ForgeArgs {
     /// UUID in braces or account ID on Bitbucket Cloud; an ID on Azure DevOps.
     #[arg(long, value_name = "NAME", requires = "change_request")]
     reviewer: Vec<String>,
-    /// Let the Git host merge the change request as soon as its checks allow that
+    /// Let the Git host merge the change request when its checks pass
     #[arg(long, requires = "change_request")]
     auto_merge: bool,
-    /// Wait until the change request is merged, at most an hour or until --timeout
+    /// Wait until the change request is merged, at most an hour or --timeout
     #[arg(long, value_name = "STATE", requires = "change_request")]
     wait: Option<Wait>,
-    /// Set a commit status on the source's commit and on the GitOps commit
+    /// Set a commit status on the source commit and on the GitOps commit
     #[arg(long, conflicts_with = "local")]
     commit_status: bool,
 }

@@ -22,10 +22,10 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The list of images: a file, file:NAME in the data directory, oci:REPO@DIGEST or the JSON itself [default: images.json]
+    /// The list of images: a file, file:NAME in the data directory, oci:REPO@DIGEST or JSON [default: images.json]
     #[arg(long, value_name = "FILE|JSON", conflicts_with = "image")]
     images: Option<String>,
-    /// The digest of the list that gather-images reported
+    /// Require this digest of images.json, as gather-images reported it
     #[arg(long, value_name = "DIGEST")]
     images_digest: Option<Digest>,
     /// One image instead of a list, by tag or digest
@@ -34,65 +34,65 @@ pub(crate) struct Args {
     /// Accept an empty list of images
     #[arg(long)]
     allow_empty: bool,
-    /// Accept a policy without sources: signatures alone decide then
+    /// Accept a policy without sources, so that only signatures are checked
     #[arg(long)]
     allow_empty_policy: bool,
-    /// Accept an image without any attestation: the policy decides by the image and its signature alone
+    /// Accept an image without attestations: the policy sees only the image and its signature
     #[arg(long)]
     allow_unattested: bool,
-    /// The policy: a configuration (file, inline text, URL) or a directory or repository with rules
+    /// The policy: a configuration (file, inline text, URL, cluster resource), or a directory or repository with rules
     #[arg(long, value_name = "POLICY", required_unless_present = "merge")]
     policy: Option<String>,
     #[command(flatten)]
     trust: TrustFlags,
-    /// Evaluate inputs that --output policy-input saved, instead of images; no image passes by it
+    /// Evaluate inputs saved by --output policy-input instead of images; no image passes
     #[arg(long, value_name = "FILE", conflicts_with_all = ["images", "image", "images_digest", "verified_out"])]
     policy_input: Option<PathBuf>,
-    /// Write a report: FORMAT or FORMAT=FILE, one of json, yaml, text, appstudio, summary, summary-markdown, junit, html, attestation, policy-input
+    /// Write a report to standard output or FILE: json, yaml, text, appstudio, summary, summary-markdown, junit, html, attestation or policy-input
     ///
     /// Options may follow: FORMAT=FILE?show-successes=true&show-warnings=false&show-policy-docs-link=true.
     #[arg(long, value_name = "FORMAT[=FILE]")]
     output: Vec<ReportOutput>,
-    /// Fail when the policy refuses an image; without it only errors fail
-    #[arg(long, action = clap::ArgAction::Set, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// Fail if the policy refuses an image; false: fail only on errors
+    #[arg(long, value_name = "BOOL", hide_possible_values = true, action = clap::ArgAction::Set, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     strict: bool,
-    /// Show titles, descriptions and solutions of results
+    /// Show titles, descriptions and solutions in reports
     #[arg(long)]
     info: bool,
-    /// Show the results that passed too
+    /// Show passed results too
     #[arg(long)]
     show_successes: bool,
     /// Show warnings in the text report
-    #[arg(long, action = clap::ArgAction::Set, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", hide_possible_values = true, action = clap::ArgAction::Set, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     show_warnings: bool,
-    /// Name in text the page that explains the policies of the Conforma project
+    /// Link to the documentation of Conforma's policies in the text report
     #[arg(long)]
     show_policy_docs_link: bool,
-    /// Evaluate the dates of rules at this time: now, attestation (when the image was built), RFC 3339 or YYYY-MM-DD
+    /// Evaluate rules at this time: now, attestation (when the image was built), RFC 3339 or YYYY-MM-DD
     #[arg(long, value_name = "TIME", default_value = "now")]
     effective_time: String,
-    /// Accept an --effective-time in the past, at which later rules were not effective
+    /// Accept an --effective-time in the past, before the effective date of newer rules
     #[arg(long)]
     allow_past_effective_time: bool,
-    /// Add a member to the rule data of every source group
+    /// Add this value to the rule data of every source group
     #[arg(long, value_name = "KEY=VALUE")]
     extra_rule_data: Vec<String>,
-    /// How many images are examined at the same time
+    /// How many images to verify at the same time
     #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u16).range(1..=64))]
     workers: u16,
-    /// Let rules request data about images from this host (ec.oci.*, ec.sigstore.*); without it, from any host. The registries of the images and of the policy are always allowed
+    /// Let rules (ec.oci.*, ec.sigstore.*) read only from this host and the registries of images and policy [default: from any host]
     #[arg(long, value_name = "HOST[:PORT]")]
     policy_hosts: Vec<HostPort>,
-    /// The rules to evaluate: those that the criteria select, or of them those for the configured pipelines
+    /// Which rules to evaluate
     #[arg(long, value_name = "HOW", default_value = "include-exclude")]
     filter_type: FilterType,
-    /// Do not check image signatures; no image passes then
+    /// Do not verify image signatures; no image passes
     #[arg(long)]
     skip_image_sig_check: bool,
-    /// Do not check the signatures of attestations; no image passes then
+    /// Do not verify attestation signatures; no image passes
     #[arg(long)]
     skip_att_sig_check: bool,
-    /// Refuse an image whose signature or provenance is about another repository: the signed docker-reference or the provenance's source must be the component's own
+    /// Refuse an image unless its signature names the component's image repository, or its provenance the component's source
     #[arg(long)]
     require_source: bool,
     /// Refuse an image that was not promoted to this environment before; needs --promotion-trust
@@ -103,22 +103,22 @@ pub(crate) struct Args {
         conflicts_with = "policy_input"
     )]
     require_promotion: Option<String>,
-    /// The trust file of accepted verifiers; the file, or its text
+    /// The trust file with the accepted verifiers: a file, or its text
     #[arg(long, value_name = "FILE", requires = "require_promotion")]
     promotion_trust: Option<String>,
-    /// Refuse a promotion that is younger, such as 24h
+    /// With --require-promotion: refuse a promotion that is younger than this, such as 24h
     #[arg(long, value_name = "DURATION", requires = "require_promotion", value_parser = duration)]
     min_age: Option<Duration>,
-    /// Select rules, read results and expand indexes with the known faults of upstream
+    /// Reproduce known faults of Conforma's ec: how it selects rules, reads results and expands indexes
     #[arg(long)]
     compat: bool,
-    /// Verify only the I-th of N parts of the list; rules see all of it. Files are named after the part, as in verified-1-of-4.json
+    /// Verify only part I of N of the list; the names of files get the part, such as verified-1-of-4.json
     #[arg(long, value_name = "I/N", conflicts_with_all = ["image", "policy_input", "merge"])]
     shard: Option<Shard>,
-    /// Join the verdicts and reports of all parts into one: of N parts, by default as many as there are digests or files
+    /// Join the verdicts and reports of N parts into one [default: as many parts as there are digests or files]
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "0", conflicts_with_all = ["image", "policy", "policy_input"], value_parser = clap::value_parser!(u16).range(0..=256))]
     merge: Option<u16>,
-    /// With --merge: the digests that verify-ec reported for the parts, in their order
+    /// With --merge: the digests of the parts, as verify-ec reported them, in order
     #[arg(last = true, value_name = "DIGEST", requires = "merge")]
     shard_digests: Vec<Digest>,
     /// Where to write the verdict [default: verified.json]
@@ -129,9 +129,9 @@ pub(crate) struct Args {
 /// The selection of rules to evaluate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum FilterType {
-    /// The rules that the criteria select
+    /// The rules that the policy's include and exclude select
     IncludeExclude,
-    /// Of those the ones whose pipeline_intention is the rule data's
+    /// Of these, the rules with the pipeline_intention in the rule data
     EcPolicy,
 }
 

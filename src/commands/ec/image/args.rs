@@ -21,7 +21,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(in crate::commands::ec) struct Args {
-    /// The policy configuration: a resource of the cluster, a file, a Git reference or inline text
+    /// The policy configuration: a cluster resource, a file, a Git reference or inline text
     #[arg(
         long,
         short = 'p',
@@ -30,7 +30,7 @@ pub(in crate::commands::ec) struct Args {
         hide_default_value = true
     )]
     policy: String,
-    /// The reference of one image
+    /// The image to validate
     #[arg(
         long,
         short = 'i',
@@ -39,7 +39,7 @@ pub(in crate::commands::ec) struct Args {
         hide_default_value = true
     )]
     pub(in crate::commands::ec) image: String,
-    /// A Snapshot: a file, or the JSON or YAML itself
+    /// A Snapshot: a file, JSON or YAML
     #[arg(
         long,
         value_name = "FILE|JSON",
@@ -47,7 +47,7 @@ pub(in crate::commands::ec) struct Args {
         hide_default_value = true
     )]
     pub(in crate::commands::ec) images: String,
-    /// A Snapshot file; deprecated for --images
+    /// A Snapshot file; deprecated, use --images
     #[arg(
         long,
         short = 'f',
@@ -56,7 +56,7 @@ pub(in crate::commands::ec) struct Args {
         hide_default_value = true
     )]
     pub(in crate::commands::ec) file_path: String,
-    /// A Snapshot as JSON; deprecated for --images
+    /// A Snapshot as JSON; deprecated, use --images
     #[arg(
         long,
         short = 'j',
@@ -65,7 +65,7 @@ pub(in crate::commands::ec) struct Args {
         hide_default_value = true
     )]
     pub(in crate::commands::ec) json_input: String,
-    /// A Snapshot of the cluster, as [NAMESPACE/]NAME
+    /// A Snapshot in the cluster, as [NAMESPACE/]NAME
     #[arg(
         long,
         value_name = "NAME",
@@ -73,7 +73,7 @@ pub(in crate::commands::ec) struct Args {
         hide_default_value = true
     )]
     pub(in crate::commands::ec) snapshot: String,
-    /// The public key; wins over that of the policy
+    /// The public key; overrides the key in the policy
     #[arg(
         long,
         short = 'k',
@@ -83,7 +83,7 @@ pub(in crate::commands::ec) struct Args {
         allow_hyphen_values = true
     )]
     public_key: String,
-    /// The URL of the Rekor log; wins over that of the policy
+    /// The URL of the Rekor log; overrides the URL in the policy
     #[arg(
         long,
         short = 'r',
@@ -92,16 +92,16 @@ pub(in crate::commands::ec) struct Args {
         hide_default_value = true
     )]
     rekor_url: String,
-    /// Do not require a transparency log entry
+    /// Do not require a transparency log entry (only with a public key)
     #[arg(long)]
     ignore_rekor: bool,
-    /// Do not check the signatures of images
+    /// Do not verify image signatures
     #[arg(long)]
     skip_image_sig_check: bool,
-    /// Do not check the signatures of attestations
+    /// Do not verify attestation signatures
     #[arg(long)]
     skip_att_sig_check: bool,
-    /// The signer whom a certificate must name
+    /// Require a certificate with this identity
     #[arg(
         long,
         value_name = "SUBJECT",
@@ -109,7 +109,7 @@ pub(in crate::commands::ec) struct Args {
         hide_default_value = true
     )]
     certificate_identity: String,
-    /// An expression that the signer must match
+    /// Require a certificate with an identity that matches this regular expression
     #[arg(
         long,
         value_name = "REGEX",
@@ -117,7 +117,7 @@ pub(in crate::commands::ec) struct Args {
         hide_default_value = true
     )]
     certificate_identity_regexp: String,
-    /// The OIDC issuer that authenticated the signer
+    /// Require this OIDC issuer in the certificate
     #[arg(
         long,
         value_name = "URL",
@@ -125,7 +125,7 @@ pub(in crate::commands::ec) struct Args {
         hide_default_value = true
     )]
     certificate_oidc_issuer: String,
-    /// An expression that the issuer must match
+    /// Require an OIDC issuer that matches this regular expression
     #[arg(
         long,
         value_name = "REGEX",
@@ -133,10 +133,10 @@ pub(in crate::commands::ec) struct Args {
         hide_default_value = true
     )]
     certificate_oidc_issuer_regexp: String,
-    /// Write a report: FORMAT[=FILE][?OPTIONS], one of json, yaml, text, appstudio, summary, summary-markdown, junit, attestation, policy-input
+    /// Write a report to standard output or FILE: json, yaml, text, appstudio, summary, summary-markdown, junit, attestation or policy-input
     #[arg(long, value_name = "FORMAT[=FILE]")]
     output: Vec<String>,
-    /// Write the JSON report to this file; deprecated for --output json=FILE
+    /// Write the JSON report to this file; deprecated, use --output json=FILE
     #[arg(
         long,
         short = 'o',
@@ -145,19 +145,19 @@ pub(in crate::commands::ec) struct Args {
         hide_default_value = true
     )]
     output_file: String,
-    /// Fail when the policy refuses an image
+    /// Fail if the policy refuses an image; false: fail only on errors
     #[arg(long, short = 's', action = clap::ArgAction::Set, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = usage::boolean)]
     pub(super) strict: bool,
-    /// Evaluate the dates of rules at this time: now, attestation, RFC 3339 or YYYY-MM-DD
+    /// Evaluate rules at this time: now, attestation (when the image was built), RFC 3339 or YYYY-MM-DD
     #[arg(long, value_name = "TIME", default_value = "now")]
     effective_time: String,
-    /// Accept an --effective-time in the past
+    /// Accept an --effective-time in the past, before the effective date of newer rules
     #[arg(long)]
     allow_past_effective_time: bool,
-    /// Add a member to the rule data of every source group
+    /// Add this value to the rule data of every source group
     #[arg(long, value_name = "KEY=VALUE")]
     extra_rule_data: Vec<String>,
-    /// Show titles, descriptions and solutions of results
+    /// Show titles, descriptions and solutions in reports
     #[arg(long)]
     info: bool,
     /// Do not colour the text report
@@ -166,10 +166,10 @@ pub(in crate::commands::ec) struct Args {
     /// Colour the text report, also in files
     #[arg(long)]
     color: bool,
-    /// How many images are examined at the same time
+    /// How many images to verify at the same time
     #[arg(long, value_name = "N", default_value = "5")]
     workers: u16,
-    /// The rules to evaluate: include-exclude or ec-policy
+    /// The rules to evaluate: include-exclude (those that are selected) or ec-policy (of these, those for the configured pipelines)
     #[arg(long, value_name = "HOW", default_value = "include-exclude")]
     filter_type: String,
     #[command(flatten)]
