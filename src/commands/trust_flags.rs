@@ -33,7 +33,7 @@ pub(crate) struct TrustFlags {
     /// Look up log entries in this Rekor log if they are not stored with the signature
     #[arg(long, value_name = "URL")]
     pub(crate) rekor_url: Option<String>,
-    /// Do not require a transparency log entry (only with a public key)
+    /// Do not require a transparency log entry; with certificates a timestamp authority must prove the time
     #[arg(long)]
     pub(crate) ignore_rekor: bool,
     /// Accept certificates without a proof that a certificate transparency log has them (SCT)

@@ -47,11 +47,11 @@ const FOREIGN: [(&str, &str); 10] = [
     ),
     (
         "COSIGN_REPOSITORY",
-        "under ec and trust: where signatures are stored",
+        "under ec, trust and drop-in: where signatures are stored",
     ),
     (
         "SIGSTORE_*, TUF_*",
-        "under ec and trust: the trust root, as cosign reads them",
+        "under ec, trust and drop-in: the trusted root, as cosign reads them",
     ),
 ];
 

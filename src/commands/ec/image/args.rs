@@ -92,7 +92,7 @@ pub(in crate::commands::ec) struct Args {
         hide_default_value = true
     )]
     rekor_url: String,
-    /// Do not require a transparency log entry (only with a public key)
+    /// Do not require a transparency log entry; with certificates a timestamp authority must prove the time
     #[arg(long)]
     ignore_rekor: bool,
     /// Do not verify image signatures
