@@ -62,6 +62,7 @@ mod strangers;
 mod strangers_lead;
 mod swallowed;
 mod tampering;
+mod task_examples;
 mod task_folders;
 mod task_limits;
 mod tekton_run;

@@ -7,11 +7,15 @@ use lab::tekton::{
     model::{EnvVar, ParamSpec, Resource, Task, Type, Value},
 };
 
-use crate::docs::{check, root};
+use crate::{
+    docs::{check, root},
+    task_examples::task_run,
+};
 
 pub(crate) const MARK: &str =
     "<!-- Generated from the Task: `UPDATE_DOCS=1 cargo test docs` renews what follows. -->";
-const GENERATED: &str = "# Generated from the Task: `UPDATE_DOCS=1 cargo test docs` renews it.\n";
+pub(crate) const GENERATED: &str =
+    "# Generated from the Task: `UPDATE_DOCS=1 cargo test docs` renews it.\n";
 const DROP_IN: &str = "drop-in";
 
 /// The folders of all Tasks, from the root.
@@ -45,7 +49,10 @@ fn docs_task_folders_are_fresh() {
         let task = task_of(&folder);
         let name = &task.metadata.name;
         check(&format!("{folder}/stepaction.yaml"), &step_action(&task));
-        check(&format!("{folder}/samples/taskrun.yaml"), &task_run(&task));
+        check(
+            &format!("{folder}/samples/taskrun.yaml"),
+            &task_run(&folder, &task),
+        );
         let changes =
             fs::read_to_string(root().join(format!("{folder}/CHANGELOG.md"))).unwrap_or_default();
         let version = &task.metadata.labels["app.kubernetes.io/version"];
@@ -63,7 +70,10 @@ fn docs_task_folders_are_fresh() {
             );
             check(
                 &path,
-                &format!("{by_hand}{MARK}\n{}", crate::tekton_yaml::tables(&task)),
+                &format!(
+                    "{by_hand}{MARK}\n{}",
+                    crate::tekton_yaml::tables(&folder, &task)
+                ),
             );
         }
         let listed = fs::read_to_string(root().join(match folder.starts_with(DROP_IN) {
@@ -75,21 +85,6 @@ fn docs_task_folders_are_fresh() {
             "{name} is not in kustomization.yaml"
         );
     }
-}
-
-/// The example of a README: a TaskRun, and the Task in a Pipeline.
-pub(crate) fn example(task: &Task) -> String {
-    let mut text = format!(
-        "\n## Example\n\nRun the Task alone (`samples/taskrun.yaml`):\n\n```yaml\n{}```\n",
-        without_head(&task_run(task))
-    );
-    write!(
-        text,
-        "\nIn a Pipeline:\n\n```yaml\n{}```\n",
-        pipeline_task(task)
-    )
-    .unwrap();
-    text
 }
 
 /// The sections of a README behind its tables: exit codes and the StepAction.
@@ -111,11 +106,7 @@ pub(crate) fn sections(task: &Task) -> String {
     text
 }
 
-fn without_head(text: &str) -> &str {
-    text.strip_prefix(GENERATED).unwrap_or(text)
-}
-
-fn required(task: &Task) -> impl Iterator<Item = &ParamSpec> {
+pub(crate) fn required(task: &Task) -> impl Iterator<Item = &ParamSpec> {
     task.spec
         .params
         .iter()
@@ -137,84 +128,6 @@ fn paths(task: &Task) -> Vec<(String, String)> {
 
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
-}
-
-/// Writes the required params with sample values.
-fn params(task: &Task, indent: &str, text: &mut String) {
-    if required(task).next().is_some() {
-        writeln!(text, "{indent}params:").unwrap();
-    }
-    for param in required(task) {
-        let (name, value) = (&param.name, sample(param));
-        writeln!(text, "{indent}  - name: {name}\n{indent}    value: {value}").unwrap();
-    }
-}
-
-fn task_run(task: &Task) -> String {
-    let name = &task.metadata.name;
-    let mut text = format!(
-        r"{GENERATED}apiVersion: tekton.dev/v1
-kind: TaskRun
-metadata:
-  generateName: {name}-
-spec:
-  taskRef:
-    name: {name}
-"
-    );
-    params(task, "  ", &mut text);
-    if !task.spec.workspaces.is_empty() {
-        text.push_str("  workspaces:\n");
-    }
-    for own in &task.spec.workspaces {
-        let binding = match own.name.as_str() {
-            "docker-config" => "secret:\n        secretName: promote-registry",
-            "git-credentials" | "gitops-auth" => "secret:\n        secretName: promote-gitops",
-            "ca-certificates" => continue,
-            _ => "persistentVolumeClaim:\n        claimName: promote-data",
-        };
-        writeln!(text, "    - name: {}\n      {binding}", own.name).unwrap();
-    }
-    text
-}
-
-/// A value that shows the form.
-fn sample(param: &ParamSpec) -> String {
-    if param.kind() == Type::Array {
-        return "[]".to_owned();
-    }
-    let lower = param.name.to_ascii_lowercase().replace('_', "-");
-    quoted(match lower.as_str() {
-        "git-url" => "https://git.example.com/acme/web",
-        "gitops-repo-url" => "https://git.example.com/acme/web-gitops",
-        "image" => "registry.example.com/acme/web:v1.0",
-        "images" => r#"{"components": [{"containerImage": "registry.example.com/acme/web:v1.0"}]}"#,
-        "policy" => "git::https://git.example.com/acme/policies//release",
-        "snapshot-filename" => "snapshot.json",
-        "source-data-artifact" => "oci:registry.example.com/acme/data@sha256:DIGEST",
-        name if name.ends_with("digest") => "sha256:DIGEST",
-        "tag" | "git-tag" => "v1.0",
-        _ => "VALUE",
-    })
-}
-
-fn pipeline_task(task: &Task) -> String {
-    let name = &task.metadata.name;
-    let mut text = format!(
-        r"tasks:
-  - name: {name}
-    taskRef:
-      name: {name}
-"
-    );
-    params(task, "    ", &mut text);
-    if !task.spec.workspaces.is_empty() {
-        text.push_str("    workspaces:\n");
-    }
-    for own in &task.spec.workspaces {
-        writeln!(text, "      - name: {}", own.name).unwrap();
-    }
-    text
 }
 
 /// The one step as a StepAction. Workspaces and volumes are a Task's: their paths become params.

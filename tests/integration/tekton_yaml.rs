@@ -397,7 +397,7 @@ fn docs_tables_of_the_tasks_are_fresh() {
             "{path}: what the Task is for, and what it refuses, is written by hand"
         );
         let task = task(name);
-        let mut generated = tables(&task);
+        let mut generated = tables(&format!("tasks/{name}"), &task);
         if task.spec.params.iter().any(|param| param.name == "path") {
             write!(generated, "\n## Paths\n\n{}\n", path_grammar()).unwrap();
         }
@@ -416,8 +416,8 @@ fn path_grammar() -> String {
     grammar.to_owned()
 }
 
-pub(crate) fn tables(task: &Task) -> String {
-    let mut text = crate::task_folders::example(task);
+pub(crate) fn tables(folder: &str, task: &Task) -> String {
+    let mut text = crate::task_examples::example(folder, task);
     text.push_str("\n## Params\n\n| param | default | description |\n|---|---|---|\n");
     for param in &task.spec.params {
         let default = match &param.default {
