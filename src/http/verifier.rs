@@ -15,6 +15,10 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _},
     server::ParsedCertificate,
 };
+use x509_cert::{
+    certificate::{CertificateInner, Raw},
+    der::Decode as _,
+};
 
 use super::{ClientIdentity, Error, Traffic};
 
@@ -122,15 +126,14 @@ impl ServerCertVerifier for ServerVerifier {
 }
 
 fn check_time(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), rustls::Error> {
-    let parsed = x509_parser::parse_x509_certificate(certificate);
-    let (_, parsed) =
+    let parsed = CertificateInner::<Raw>::from_der(certificate);
+    let parsed =
         parsed.map_err(|_| rustls::Error::InvalidCertificate(CertificateError::BadEncoding))?;
-    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    let validity = parsed.validity();
-    if now < validity.not_before.timestamp() {
+    let validity = parsed.tbs_certificate.validity;
+    if now.as_secs() < validity.not_before.to_unix_duration().as_secs() {
         return Err(CertificateError::NotValidYet.into());
     }
-    if now > validity.not_after.timestamp() {
+    if now.as_secs() > validity.not_after.to_unix_duration().as_secs() {
         return Err(CertificateError::Expired.into());
     }
     Ok(())

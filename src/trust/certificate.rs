@@ -4,13 +4,15 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use x509_parser::{
-    certificate::X509Certificate,
-    extensions::{GeneralName, ParsedExtension},
-    prelude::FromDer as _,
-    time::ASN1Time,
-    x509::X509Name,
+use x509_cert::{
+    Certificate,
+    der::{Any, Decode as _, Tag, Tagged as _, oid::AssociatedOid as _},
+    ext::pkix::{SubjectKeyIdentifier, name::GeneralName},
+    name::Name,
+    time::Time,
 };
+
+use super::subject::alternative_names;
 
 /// The claims under `1.3.6.1.4.1.57264.1`: raw text up to `.7`, DER strings from `.8` on.
 const CLAIMS: [(u64, &str); 20] = [
@@ -57,38 +59,53 @@ pub(crate) fn subject_of(der: &[u8]) -> Option<(String, String)> {
 
 /// Describes a DER certificate; returns an empty description for a malformed one.
 pub(super) fn describe(der: &[u8]) -> CertificateDetails {
-    let Ok((_, certificate)) = X509Certificate::from_der(der) else {
-        return CertificateDetails::default();
-    };
+    match details(der) {
+        Ok(details) => details,
+        Err(_) => CertificateDetails::default(),
+    }
+}
+
+fn details(der: &[u8]) -> Result<CertificateDetails, x509_cert::der::Error> {
+    let certificate = Certificate::from_der(der)?;
     let mut details = CertificateDetails::default();
     let mut put = |name: &str, value: String| {
         if !value.is_empty() {
             details.metadata.insert(name.to_owned(), value);
         }
     };
-    put("Subject", name(certificate.subject()));
-    put("Issuer", name(certificate.issuer()));
-    put("Serial Number", certificate.serial.to_str_radix(16));
-    put("Not Before", time(certificate.validity().not_before));
-    put("Not After", time(certificate.validity().not_after));
-    for extension in certificate.extensions() {
-        let oid = extension.oid.to_id_string();
+    let content = &certificate.tbs_certificate;
+    put("Subject", name(&content.subject));
+    put("Issuer", name(&content.issuer));
+    put(
+        "Serial Number",
+        hex_number(content.serial_number.as_bytes()),
+    );
+    put("Not Before", time(content.validity.not_before));
+    put("Not After", time(content.validity.not_after));
+    let names = alternative_names(&certificate)?;
+    put("Subject Alternative Name", shown_names(&names));
+    for extension in content.extensions.iter().flatten() {
+        let value = extension.extn_value.as_bytes();
+        let oid = extension.extn_id.to_string();
         let claim = oid.strip_prefix(ARC).and_then(|number| number.parse().ok());
         if let Some((number, name)) = CLAIMS.iter().find(|(number, _)| Some(*number) == claim) {
-            put(name, text(extension.value, *number >= 8));
+            put(name, text(value, *number >= 8));
         }
-        match extension.parsed_extension() {
-            ParsedExtension::SubjectAlternativeName(names) => {
-                put(
-                    "Subject Alternative Name",
-                    alternative_names(&names.general_names),
-                );
-            }
-            ParsedExtension::SubjectKeyIdentifier(id) => details.key_id = Some(hex::encode(id.0)),
-            _ => {}
+        if extension.extn_id == SubjectKeyIdentifier::OID {
+            let id = SubjectKeyIdentifier::from_der(value)?;
+            details.key_id = Some(hex::encode(id.0.as_bytes()));
         }
     }
-    details
+    Ok(details)
+}
+
+/// Returns a number in hex, without leading zeros.
+fn hex_number(bytes: &[u8]) -> String {
+    let digits = hex::encode(bytes);
+    match digits.trim_start_matches('0') {
+        "" => "0".to_owned(),
+        digits => digits.to_owned(),
+    }
 }
 
 /// Returns the text of a claim, without the tag and length of a DER UTF8String.
@@ -101,8 +118,9 @@ fn text(value: &[u8], is_der: bool) -> String {
     String::from_utf8_lossy(value).into_owned()
 }
 
-fn time(time: ASN1Time) -> String {
-    let time = Timestamp::from_second(time.timestamp());
+fn time(time: Time) -> String {
+    let seconds = i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
+    let time = Timestamp::from_second(seconds);
     time.map(|time| time.to_string()).unwrap_or_default()
 }
 
@@ -121,30 +139,30 @@ const ATTRIBUTES: [(&str, &str); 9] = [
 
 /// Formats a name as Go's `pkix.Name` does: the known attributes in an order of its own, one of several serial numbers
 /// and common names, and the others as DER.
-fn name(name: &X509Name<'_>) -> String {
+fn name(name: &Name) -> String {
     let mut known: [Vec<String>; ATTRIBUTES.len()] = Default::default();
     let mut others = Vec::new();
-    for attribute in name.iter_attributes() {
-        let oid = attribute.attr_type().to_id_string();
-        let text = attribute.as_str();
+    for attribute in name.0.iter().flat_map(|set| set.0.iter()) {
+        let oid = attribute.oid.to_string();
+        let text = string(&attribute.value);
         let at = ATTRIBUTES.iter().position(|(known, _)| *known == oid);
         match (at.and_then(|at| known.get_mut(at)), text) {
-            (Some(values), Ok(text)) => {
+            (Some(values), Some(text)) => {
                 if matches!(oid.as_str(), "2.5.4.3" | "2.5.4.5") {
                     values.clear();
                 }
                 values.push(escaped(text));
             }
             // Go passes over it.
-            (Some(_), Err(_)) => {}
+            (Some(_), None) => {}
             (None, text) => {
-                let value = attribute.attr_value();
+                let value = &attribute.value;
                 let der = match text {
-                    Ok(text) => der(
+                    Some(text) => der(
                         if is_printable(text) { 0x13 } else { 0x0c },
                         text.as_bytes(),
                     ),
-                    Err(_) => der(u8::try_from(value.tag().0).unwrap_or(0x04), value.data),
+                    None => der(value.tag().octet(), value.value()),
                 };
                 others.push(format!("{oid}=#{}", hex::encode(der)));
             }
@@ -160,6 +178,24 @@ fn name(name: &X509Name<'_>) -> String {
         .collect();
     parts.extend(others.into_iter().rev());
     parts.join(",")
+}
+
+/// Returns the text of a value of a string type that holds ASCII or UTF-8.
+fn string(value: &Any) -> Option<&str> {
+    let is_text = matches!(
+        value.tag(),
+        Tag::Utf8String
+            | Tag::PrintableString
+            | Tag::NumericString
+            | Tag::TeletexString
+            | Tag::VideotexString
+            | Tag::Ia5String
+            | Tag::VisibleString
+    );
+    match std::str::from_utf8(value.value()) {
+        Ok(text) if is_text => Some(text),
+        _ => None,
+    }
 }
 
 /// The characters of a `PrintableString`, as Go writes one.
@@ -199,17 +235,19 @@ fn escaped(value: &str) -> String {
     text
 }
 
-fn alternative_names(names: &[GeneralName<'_>]) -> String {
+fn shown_names(names: &[GeneralName]) -> String {
     let mut parts = BTreeMap::<&str, Vec<String>>::new();
     for name in names {
         match name {
-            GeneralName::URI(uri) => parts.entry("URIs").or_default().push((*uri).to_owned()),
-            GeneralName::RFC822Name(email) => {
-                let emails = parts.entry("Email Addresses").or_default();
-                emails.push((*email).to_owned());
+            GeneralName::UniformResourceIdentifier(uri) => {
+                parts.entry("URIs").or_default().push(uri.to_string());
             }
-            GeneralName::OtherName(_, value) => {
-                let value = String::from_utf8_lossy(value).into_owned();
+            GeneralName::Rfc822Name(email) => {
+                let emails = parts.entry("Email Addresses").or_default();
+                emails.push(email.to_string());
+            }
+            GeneralName::OtherName(name) => {
+                let value = String::from_utf8_lossy(name.value.value()).into_owned();
                 parts.entry("OtherName").or_default().push(value);
             }
             _ => {}
@@ -239,8 +277,7 @@ mod tests {
             ),
         ] {
             let der = hex::decode(der).unwrap();
-            let (_, read) = X509Name::from_der(&der).unwrap();
-            assert_eq!(name(&read), text);
+            assert_eq!(name(&Name::from_der(&der).unwrap()), text);
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Checks the subject of a signing certificate: exactly one name, without control characters.
 
-use x509_parser::{
-    certificate::X509Certificate,
-    extensions::{GeneralName, ParsedExtension},
-    prelude::FromDer as _,
+use x509_cert::{
+    Certificate,
+    der::{Decode as _, oid::AssociatedOid as _},
+    ext::pkix::{SubjectAltName, name::GeneralName},
 };
 
 use super::error::Reason;
@@ -15,19 +15,9 @@ use crate::text;
 /// # Errors
 /// [`Reason::Chain`] with the defect, [`Reason::Malformed`].
 pub(super) fn check(der: &[u8]) -> Result<(), Reason> {
-    let (_, certificate) = X509Certificate::from_der(der).map_err(|error| Reason::Malformed {
-        what: "certificate",
-        reason: error.to_string(),
-    })?;
+    let certificate = Certificate::from_der(der).map_err(malformed)?;
     let wrong = |reason: String| Err(Reason::Chain { reason });
-    let extensions = certificate.extensions().iter();
-    let names: Vec<_> = extensions
-        .filter_map(|extension| match extension.parsed_extension() {
-            ParsedExtension::SubjectAlternativeName(names) => Some(names.general_names.as_slice()),
-            _ => None,
-        })
-        .flatten()
-        .collect();
+    let names = alternative_names(&certificate).map_err(malformed)?;
     let [name] = names.as_slice() else {
         let count = names.len();
         return wrong(format!(
@@ -35,10 +25,10 @@ pub(super) fn check(der: &[u8]) -> Result<(), Reason> {
         ));
     };
     let shown = match name {
-        GeneralName::URI(name) | GeneralName::RFC822Name(name) | GeneralName::DNSName(name) => {
-            (*name).to_owned()
-        }
-        GeneralName::OtherName(_, value) => other_name(value),
+        GeneralName::UniformResourceIdentifier(name)
+        | GeneralName::Rfc822Name(name)
+        | GeneralName::DnsName(name) => name.to_string(),
+        GeneralName::OtherName(name) => String::from_utf8_lossy(name.value.value()).into_owned(),
         _ => return wrong("the certificate's subject is of an unknown kind".to_owned()),
     };
     if shown.is_empty() || shown.chars().any(text::is_unsafe) {
@@ -47,15 +37,24 @@ pub(super) fn check(der: &[u8]) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Returns the text of an `OtherName`, which is a DER UTF8String in an explicit tag.
-fn other_name(value: &[u8]) -> String {
-    let text = match value {
-        [0xa0, _, 0x0c, length, rest @ ..] | [0x0c, length, rest @ ..]
-            if usize::from(*length) == rest.len() =>
-        {
-            rest
-        }
-        whole => whole,
-    };
-    String::from_utf8_lossy(text).into_owned()
+/// Returns the subject alternative names of all extensions that have some.
+///
+/// # Errors
+/// An extension that does not parse.
+pub(super) fn alternative_names(
+    certificate: &Certificate,
+) -> Result<Vec<GeneralName>, x509_cert::der::Error> {
+    let extensions = certificate.tbs_certificate.extensions.iter().flatten();
+    let mut names = Vec::new();
+    for extension in extensions.filter(|extension| extension.extn_id == SubjectAltName::OID) {
+        names.extend(SubjectAltName::from_der(extension.extn_value.as_bytes())?.0);
+    }
+    Ok(names)
+}
+
+fn malformed(error: x509_cert::der::Error) -> Reason {
+    Reason::Malformed {
+        what: "certificate",
+        reason: error.to_string(),
+    }
 }
