@@ -147,7 +147,7 @@ impl TrustChecks {
                 let statement = statement(envelope.payload.as_bytes(), digest)?;
                 let annotations = statement.annotations(digest);
                 let mut signature =
-                    describe(candidate, &bundle, &envelope, signer, self.who.needs_log());
+                    describe(candidate, &bundle, &envelope, signer, self.who.needs_log())?;
                 if statement.predicate_type() == SIGN {
                     signature.annotations = annotations;
                     return Ok(CheckedEvidence::Signature(signature));
@@ -170,7 +170,7 @@ impl TrustChecks {
                 let signer = self.signer(&plain, &payload.into())?;
                 let claims = simple_signing::check(payload, digest)?;
                 let mut signature =
-                    describe(candidate, &bundle, &envelope, signer, self.who.needs_log());
+                    describe(candidate, &bundle, &envelope, signer, self.who.needs_log())?;
                 signature.annotations = claims.annotations;
                 signature.reference = claims.reference;
                 Ok(CheckedEvidence::Signature(signature))
@@ -228,12 +228,15 @@ fn describe(
     envelope: &DsseEnvelope,
     signer: Signer,
     logged: bool,
-) -> VerifiedSignature {
+) -> Result<VerifiedSignature, Reason> {
     let der = bundle
         .signing_certificate()
         .map(|certificate| certificate.as_bytes());
-    let details = der.map(certificate::describe).unwrap_or_default();
-    VerifiedSignature {
+    let details = der
+        .map(certificate::describe)
+        .transpose()?
+        .unwrap_or_default();
+    Ok(VerifiedSignature {
         origin: candidate.origin.clone(),
         digest: Digest::of(&candidate.bytes),
         reference: None,
@@ -247,5 +250,5 @@ fn describe(
         metadata: details.metadata,
         annotations: BTreeMap::new(),
         logged,
-    }
+    })
 }

@@ -12,7 +12,7 @@ use x509_cert::{
     time::Time,
 };
 
-use super::subject::alternative_names;
+use super::{error::Reason, legacy::malformed, subject::alternative_names};
 
 /// The claims under `1.3.6.1.4.1.57264.1`: raw text up to `.7`, DER strings from `.8` on.
 const CLAIMS: [(u64, &str); 20] = [
@@ -49,7 +49,9 @@ pub(super) struct CertificateDetails {
 
 /// Returns the subject alternative name and the OIDC issuer of a DER certificate.
 pub(crate) fn subject_of(der: &[u8]) -> Option<(String, String)> {
-    let mut metadata = describe(der).metadata;
+    let Ok(CertificateDetails { mut metadata, .. }) = describe(der) else {
+        return None;
+    };
     let issuer = metadata
         .remove("Fulcio Issuer (V2)")
         .or_else(|| metadata.remove("Fulcio Issuer"));
@@ -57,15 +59,15 @@ pub(crate) fn subject_of(der: &[u8]) -> Option<(String, String)> {
     Some((subject, issuer?))
 }
 
-/// Describes a DER certificate; returns an empty description for a malformed one.
-pub(super) fn describe(der: &[u8]) -> CertificateDetails {
-    match details(der) {
-        Ok(details) => details,
-        Err(_) => CertificateDetails::default(),
-    }
+/// Describes a DER certificate.
+///
+/// # Errors
+/// [`Reason::Malformed`].
+pub(super) fn describe(der: &[u8]) -> Result<CertificateDetails, Reason> {
+    read(der).map_err(|error| malformed("certificate", error))
 }
 
-fn details(der: &[u8]) -> Result<CertificateDetails, x509_cert::der::Error> {
+fn read(der: &[u8]) -> Result<CertificateDetails, x509_cert::der::Error> {
     let certificate = Certificate::from_der(der)?;
     let mut details = CertificateDetails::default();
     let mut put = |name: &str, value: String| {

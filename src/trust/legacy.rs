@@ -110,7 +110,7 @@ impl TrustChecks {
             entry.is_some(),
             claims.annotations,
             self.root().ok(),
-        );
+        )?;
         signature.reference = claims.reference;
         Ok(signature)
     }
@@ -166,7 +166,7 @@ impl TrustChecks {
             entry.is_some(),
             annotations,
             self.root().ok(),
-        );
+        )?;
         Ok(Attestation {
             bundled: false,
             origin: subject.candidate.origin.clone(),
@@ -456,7 +456,7 @@ fn describe(
     logged: bool,
     annotations: BTreeMap<String, String>,
     root: Option<&SigstoreRoot>,
-) -> VerifiedSignature {
+) -> Result<VerifiedSignature, Reason> {
     // With a key, a certificate next to the signature was not checked and is not reported.
     let keyless = matches!(signer, Signer::Identity { .. });
     let pem = |name: &str| {
@@ -471,8 +471,9 @@ fn describe(
     let details = leaf
         .as_deref()
         .map(certificate::describe)
+        .transpose()?
         .unwrap_or_default();
-    VerifiedSignature {
+    Ok(VerifiedSignature {
         origin: candidate.origin.clone(),
         digest: Digest::of(&candidate.bytes),
         reference: None,
@@ -488,7 +489,7 @@ fn describe(
         metadata: details.metadata,
         annotations,
         logged,
-    }
+    })
 }
 
 pub(super) fn malformed(what: &'static str, error: impl std::fmt::Display) -> Reason {

@@ -6,7 +6,7 @@ use x509_cert::{
     ext::pkix::{SubjectAltName, name::GeneralName},
 };
 
-use super::error::Reason;
+use super::{error::Reason, legacy::malformed};
 use crate::text;
 
 /// Checks the subject alternative names of a certificate. Fulcio issues exactly one; with several, the
@@ -15,9 +15,10 @@ use crate::text;
 /// # Errors
 /// [`Reason::Chain`] with the defect, [`Reason::Malformed`].
 pub(super) fn check(der: &[u8]) -> Result<(), Reason> {
-    let certificate = Certificate::from_der(der).map_err(malformed)?;
+    let unreadable = |error: x509_cert::der::Error| malformed("certificate", error);
+    let certificate = Certificate::from_der(der).map_err(unreadable)?;
     let wrong = |reason: String| Err(Reason::Chain { reason });
-    let names = alternative_names(&certificate).map_err(malformed)?;
+    let names = alternative_names(&certificate).map_err(unreadable)?;
     let [name] = names.as_slice() else {
         let count = names.len();
         return wrong(format!(
@@ -50,11 +51,4 @@ pub(super) fn alternative_names(
         names.extend(SubjectAltName::from_der(extension.extn_value.as_bytes())?.0);
     }
     Ok(names)
-}
-
-fn malformed(error: x509_cert::der::Error) -> Reason {
-    Reason::Malformed {
-        what: "certificate",
-        reason: error.to_string(),
-    }
 }

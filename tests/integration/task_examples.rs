@@ -17,14 +17,18 @@ const DIGEST: &str = "sha256:DIGEST";
 /// A param with its value in a TaskRun and in a Pipeline; an empty one is the same as in the TaskRun.
 type Param = (&'static str, &'static str, &'static str);
 
-/// Returns the params of the examples of a Task in `folder`.
-fn params(folder: &str) -> &'static [Param] {
-    match folder {
-        "tasks/extract-tag" => &[
+/// The params of the examples of Tasks, by their folders.
+const PARAMS: &[(&[&str], &[Param])] = &[
+    (
+        &["tasks/extract-tag"],
+        &[
             ("tag", "v1.0", "$(params.git-tag)"),
             ("git-url", SOURCE, "$(params.git-url)"),
         ],
-        "tasks/gather-images" => &[
+    ),
+    (
+        &["tasks/gather-images"],
+        &[
             ("images", IMAGES, ""),
             ("git-url", SOURCE, "$(params.git-url)"),
             ("revision", "v1.0", "$(params.git-tag)"),
@@ -34,7 +38,10 @@ fn params(folder: &str) -> &'static [Param] {
                 "$(tasks.extract-tag.results.DESTINATION_IMAGE_TAG)",
             ),
         ],
-        "tasks/verify-ec" => &[
+    ),
+    (
+        &["tasks/verify-ec"],
+        &[
             (
                 "images-digest",
                 DIGEST,
@@ -43,7 +50,10 @@ fn params(folder: &str) -> &'static [Param] {
             ("policy", POLICY, ""),
             ("public-key", KEY, ""),
         ],
-        "tasks/verify-shard" => &[
+    ),
+    (
+        &["tasks/verify-shard"],
+        &[
             (
                 "images-digest",
                 DIGEST,
@@ -53,7 +63,10 @@ fn params(folder: &str) -> &'static [Param] {
             ("policy", POLICY, ""),
             ("public-key", KEY, ""),
         ],
-        "tasks/merge-verdicts" => &[
+    ),
+    (
+        &["tasks/merge-verdicts"],
+        &[
             (
                 "images-digest",
                 DIGEST,
@@ -65,7 +78,10 @@ fn params(folder: &str) -> &'static [Param] {
                 "[\"$(tasks.verify-shard.results.VERIFIED_DIGEST[*])\"]",
             ),
         ],
-        "tasks/copy-image" => &[
+    ),
+    (
+        &["tasks/copy-image"],
+        &[
             (
                 "verified-digest",
                 DIGEST,
@@ -73,12 +89,18 @@ fn params(folder: &str) -> &'static [Param] {
             ),
             ("to", PRODUCTION, ""),
         ],
-        "tasks/attest" | "tasks/move-tags" => &[(
+    ),
+    (
+        &["tasks/attest", "tasks/move-tags"],
+        &[(
             "promoted-digest",
             DIGEST,
             "$(tasks.copy-image.results.PROMOTED_DIGEST)",
         )],
-        "tasks/update-deployment" => &[
+    ),
+    (
+        &["tasks/update-deployment"],
+        &[
             (
                 "promoted-digest",
                 DIGEST,
@@ -86,12 +108,18 @@ fn params(folder: &str) -> &'static [Param] {
             ),
             ("gitops-repo-url", GITOPS, ""),
         ],
-        "tasks/commit-status" => &[
+    ),
+    (
+        &["tasks/commit-status"],
+        &[
             ("git-url", SOURCE, "$(params.git-url)"),
             ("commit", "COMMIT", "$(tasks.extract-tag.results.COMMIT)"),
             ("state", "failure", "$(tasks.status)"),
         ],
-        "tasks/preflight" | "tasks/promote-run" => &[
+    ),
+    (
+        &["tasks/preflight", "tasks/promote-run"],
+        &[
             ("tag", "v1.0", "$(params.git-tag)"),
             ("git-url", SOURCE, "$(params.git-url)"),
             ("images", IMAGES, ""),
@@ -100,11 +128,17 @@ fn params(folder: &str) -> &'static [Param] {
             ("to", PRODUCTION, ""),
             ("gitops-repo-url", GITOPS, ""),
         ],
-        "tasks/plan-release" => &[
+    ),
+    (
+        &["tasks/plan-release"],
+        &[
             ("snapshot", "k8s:acme/web-x7k2p", "k8s:$(params.snapshot)"),
             ("release-plan", "k8s:acme/web", "k8s:$(params.releasePlan)"),
         ],
-        "tasks/push-snapshot" => &[
+    ),
+    (
+        &["tasks/push-snapshot"],
+        &[
             (
                 "verified-digest",
                 DIGEST,
@@ -116,17 +150,26 @@ fn params(folder: &str) -> &'static [Param] {
                 "$(tasks.plan-release.results.RELEASE_DIGEST)",
             ),
         ],
-        "tasks/release-status" => &[(
+    ),
+    (
+        &["tasks/release-status"],
+        &[(
             "release-digest",
             DIGEST,
             "$(tasks.plan-release.results.RELEASE_DIGEST)",
         )],
-        "tasks/render" => &[
+    ),
+    (
+        &["tasks/render"],
+        &[
             ("snapshot", "file:images.json", ""),
             ("dir", "file:source/overlays/test", ""),
             ("namespace", "test-1", ""),
         ],
-        "tasks/test-output" => &[
+    ),
+    (
+        &["tasks/test-output"],
+        &[
             (
                 "tasks",
                 "[deploy=Succeeded, test=Failed]",
@@ -134,7 +177,10 @@ fn params(folder: &str) -> &'static [Param] {
             ),
             ("required", "deploy,test", ""),
         ],
-        "drop-in/verify-enterprise-contract" => &[
+    ),
+    (
+        &["drop-in/verify-enterprise-contract"],
+        &[
             (
                 "IMAGES",
                 r#"{"components": [{"containerImage": "registry.example.com/acme/web:v1.0"}]}"#,
@@ -143,7 +189,10 @@ fn params(folder: &str) -> &'static [Param] {
             ("POLICY_CONFIGURATION", POLICY, ""),
             ("PUBLIC_KEY", KEY, ""),
         ],
-        "drop-in/verify-conforma-konflux-ta" => &[
+    ),
+    (
+        &["drop-in/verify-conforma-konflux-ta"],
+        &[
             ("SNAPSHOT_FILENAME", "snapshot.json", ""),
             (
                 "SOURCE_DATA_ARTIFACT",
@@ -153,7 +202,10 @@ fn params(folder: &str) -> &'static [Param] {
             ("POLICY_CONFIGURATION", POLICY, ""),
             ("PUBLIC_KEY", KEY, ""),
         ],
-        "drop-in/skopeo-copy" => &[
+    ),
+    (
+        &["drop-in/skopeo-copy"],
+        &[
             (
                 "SOURCE_IMAGE_URL",
                 "docker://registry.example.com/acme/staging/web:v1.0",
@@ -165,8 +217,14 @@ fn params(folder: &str) -> &'static [Param] {
                 "",
             ),
         ],
-        "drop-in/fetch-gitops-images" => &[("PUBLIC_KEY_URL", KEY, "")],
-        "drop-in/verify-gitops-conforma" => &[
+    ),
+    (
+        &["drop-in/fetch-gitops-images"],
+        &[("PUBLIC_KEY_URL", KEY, "")],
+    ),
+    (
+        &["drop-in/verify-gitops-conforma"],
+        &[
             (
                 "COSIGN_PUBLIC_KEY",
                 "BASE64",
@@ -174,12 +232,20 @@ fn params(folder: &str) -> &'static [Param] {
             ),
             ("POLICY_CONFIGURATION", POLICY, ""),
         ],
-        "drop-in/update-deployment" => &[
+    ),
+    (
+        &["drop-in/update-deployment"],
+        &[
             ("gitops-repo-url", GITOPS, ""),
             ("image", "registry.example.com/acme/web:prod-v1.0", ""),
         ],
-        _ => &[],
-    }
+    ),
+];
+
+/// Returns the params of the examples of a Task in `folder`.
+fn params(folder: &str) -> &'static [Param] {
+    let found = PARAMS.iter().find(|(folders, _)| folders.contains(&folder));
+    found.map_or(&[], |(_, params)| params)
 }
 
 /// Returns the section of a README with both examples.

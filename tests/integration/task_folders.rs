@@ -130,6 +130,16 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
+const SECURITY_CONTEXT: &str = r"  securityContext:
+    allowPrivilegeEscalation: false
+    readOnlyRootFilesystem: true
+    runAsNonRoot: true
+    capabilities:
+      drop: [ALL]
+    seccompProfile:
+      type: RuntimeDefault
+";
+
 /// The one step as a StepAction. Workspaces and volumes are a Task's: their paths become params.
 fn step_action(task: &Task) -> String {
     let paths = paths(task);
@@ -179,26 +189,7 @@ spec:
         })
     };
     for param in task.spec.params.iter().filter(|param| used(&param.name)) {
-        write!(
-            text,
-            "    - name: {}\n      description: {}\n",
-            param.name,
-            quoted(&param.description)
-        )
-        .unwrap();
-        if param.kind() == Type::Array {
-            text.push_str("      type: array\n");
-        }
-        match &param.default {
-            None => {}
-            Some(Value::String(value)) => {
-                writeln!(text, "      default: {}", quoted(value)).unwrap();
-            }
-            Some(Value::Array(items)) => {
-                let items: Vec<_> = items.iter().map(|item| quoted(item)).collect();
-                writeln!(text, "      default: [{}]", items.join(", ")).unwrap();
-            }
-        }
+        write_param(&mut text, param);
     }
     for (param, _) in &paths {
         write!(text, "    - name: {param}\n      description: \"The directory, as a Task's workspace or volume has it; empty for none.\"\n      default: \"\"\n").unwrap();
@@ -240,18 +231,31 @@ spec:
     for argument in &step.args {
         writeln!(text, "    - {}", quoted(&filled(argument))).unwrap();
     }
-    text.push_str(
-        r"  securityContext:
-    allowPrivilegeEscalation: false
-    readOnlyRootFilesystem: true
-    runAsNonRoot: true
-    capabilities:
-      drop: [ALL]
-    seccompProfile:
-      type: RuntimeDefault
-",
-    );
+    text.push_str(SECURITY_CONTEXT);
     text
+}
+
+fn write_param(text: &mut String, param: &ParamSpec) {
+    write!(
+        text,
+        "    - name: {}\n      description: {}\n",
+        param.name,
+        quoted(&param.description)
+    )
+    .unwrap();
+    if param.kind() == Type::Array {
+        text.push_str("      type: array\n");
+    }
+    match &param.default {
+        None => {}
+        Some(Value::String(value)) => {
+            writeln!(text, "      default: {}", quoted(value)).unwrap();
+        }
+        Some(Value::Array(items)) => {
+            let items: Vec<_> = items.iter().map(|item| quoted(item)).collect();
+            writeln!(text, "      default: [{}]", items.join(", ")).unwrap();
+        }
+    }
 }
 
 /// The Task and the StepAction made of it do the same.
