@@ -141,7 +141,7 @@ enum Command {
     ReleaseStatus(release_status::Args),
     /// Write the result TEST_OUTPUT of a test Pipeline from the status of its tasks
     TestOutput(test_output::Args),
-    /// Fetch a trust root, or verify signatures, attestations and bundles without a policy
+    /// Fetch a trusted root, or verify signatures, attestations and bundles without a policy
     Trust(trust::Args),
     /// Check, test or list the rules of a policy
     Policy(policy::Args),

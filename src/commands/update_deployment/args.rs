@@ -35,7 +35,7 @@ pub(crate) struct Args {
     /// Require this digest of promoted.json, as copy-image reported it
     #[arg(long, value_name = "DIGEST")]
     promoted_digest: Option<Digest>,
-    /// Deploy this image, which promoted.json must list; NAME is its component [default: the last path segment]
+    /// Deploy this image (REPO[:TAG]@DIGEST), which promoted.json must list; NAME is its component [default: the last path segment]
     #[arg(long, value_name = "[NAME=]REF")]
     image: Vec<String>,
     /// The same as --image, as arguments after --
