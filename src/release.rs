@@ -67,7 +67,7 @@ pub(crate) enum Error {
         problem: String,
     },
     /// Components of the Snapshot are not mapped, or the other way round.
-    #[error("{0}; map them, remove them, or say --allow-unmapped")]
+    #[error("{0}; map them, remove them, or give --allow-unmapped")]
     Unmapped(String),
     /// The objects do not belong together, or must not be released.
     #[error("{object}: {problem}")]

@@ -277,7 +277,7 @@ impl Report {
         let mut components = self.components.iter();
         if let Some(one) = components.find(|one| one.success && refused(one)) {
             let name = crate::text::line(&one.name);
-            return Some(format!("component {name:?} passed in spite of violations"));
+            return Some(format!("component {name:?} passed despite violations"));
         }
         let all = self.components.iter().all(|one| one.success);
         match (self.success, all) {

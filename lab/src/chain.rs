@@ -81,19 +81,7 @@ impl Chain<'_> {
                 format!("--git-url={}", universe.source_url()),
                 self.credentials(),
             ],
-            Step::GatherImages => [
-                universe.image_flags(),
-                vec![
-                    format!("--git-url={}", universe.source_url()),
-                    format!("--revision={}", self.tag),
-                    format!(
-                        "--destination-tag={}",
-                        result(Step::ExtractTag, "DESTINATION_IMAGE_TAG")
-                    ),
-                    self.credentials(),
-                ],
-            ]
-            .concat(),
+            Step::GatherImages => self.gather(&result(Step::ExtractTag, "DESTINATION_IMAGE_TAG")),
             Step::VerifyEc => vec![
                 "--images=file:images.json".to_owned(),
                 format!("--images-digest={}", images_digest()),
@@ -128,6 +116,17 @@ impl Chain<'_> {
             arguments.retain(|own| name(own) != name(flag));
             arguments.push(flag.clone());
         }
+        arguments
+    }
+
+    fn gather(&self, destination_tag: &str) -> Vec<String> {
+        let mut arguments = self.universe.image_flags();
+        arguments.extend([
+            format!("--git-url={}", self.universe.source_url()),
+            format!("--revision={}", self.tag),
+            format!("--destination-tag={destination_tag}"),
+            self.credentials(),
+        ]);
         arguments
     }
 

@@ -170,7 +170,7 @@ fn other_protocol_hint(host: &str, tls: bool) -> String {
     match tls {
         false if is_loopback(host) => format!("leave out --https {host}"),
         false => format!("give --plain-http {host}, if this network may see what is sent"),
-        true if is_loopback(host) => format!("say --https {host}"),
+        true if is_loopback(host) => format!("give --https {host}"),
         true => format!("leave out --plain-http {host}"),
     }
 }

@@ -367,7 +367,7 @@ fn check_released(components: &[ReleasedComponent]) -> Result<(), Failure> {
                         other.name, component.name
                     );
                     return Err(Failure::message(Kind::Usage, text)
-                        .hint("give each component a repository or a tag of its own"));
+                        .hint("give each component its own repository or tag"));
                 }
             }
         }

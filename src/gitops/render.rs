@@ -334,7 +334,7 @@ fn remove_kinds(tree: &Tree<'_>, file: &str, skip: &[&str]) -> Result<(), Error>
                 at: item.position(file),
                 path: "items".to_owned(),
                 reason: "an item of a List is not left out".to_owned(),
-                hint: "write it as a document of its own".to_owned(),
+                hint: "write it as its own document".to_owned(),
             });
         }
         if skip.contains(&kind) {

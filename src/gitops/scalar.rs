@@ -11,8 +11,7 @@ use super::{
     yaml::{self, SpannedKind, SpannedNode},
 };
 
-const BLOCK_HINT: &str =
-    "move the patch into a file of its own, or write it as a literal block (|)";
+const BLOCK_HINT: &str = "move the patch into its own file, or write it as a literal block (|)";
 
 /// Writes a text at a place, for a component.
 ///

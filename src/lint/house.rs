@@ -83,7 +83,7 @@ fn plain_arguments(step: &YamlNode, path: &str, findings: &mut Findings<'_>) {
         if is_flag && value_text.starts_with("$(params") && value.ty() == Type::String {
             let path = format!("{path}.args[{at}]");
             let text = format!(
-                "the value of {flag_text} is an argument of its own, expected {flag_text}={value_text}"
+                "the value of {flag_text} is a separate argument, expected {flag_text}={value_text}"
             );
             findings.warn(Code::PlainArgument, flag.at, &path, text);
         }

@@ -259,7 +259,7 @@ impl Planned {
                 blob.media_type.contains("foreign") || blob.media_type.contains("nondistributable");
             if foreign && !blob.urls.is_empty() {
                 tracing::warn!(
-                    "layer {} is not copied (foreign layer with URLs of its own)",
+                    "layer {} is not copied (a foreign layer, which has its own URLs)",
                     blob.digest
                 );
                 continue;

@@ -152,7 +152,7 @@ impl Move<'_> {
             match (self.confirm_write(error).await, pause) {
                 (Ok(()), _) => return Ok(()),
                 (Err(error), Some(pause)) => {
-                    tracing::warn!("{}: {error}; once more in {pause:.1?}", self.name());
+                    tracing::warn!("{}: {error}; trying again in {pause:.1?}", self.name());
                     tokio::time::sleep(pause).await;
                     attempt += 1;
                 }
@@ -170,7 +170,10 @@ impl Move<'_> {
         }
         match self.current_digest().await {
             Ok(Some(found)) if found == self.root.digest => {
-                tracing::info!("{} names the image in spite of: {error}", self.name());
+                tracing::info!(
+                    "{} names the image, although the request failed: {error}",
+                    self.name()
+                );
                 Ok(())
             }
             Ok(Some(found))

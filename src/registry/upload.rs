@@ -148,7 +148,10 @@ impl Registry {
         if pause > self.0.retries.total || !self.0.http.patience().spend(pause) {
             return Err(error);
         }
-        tracing::warn!("blob {}: {error} (once more in {pause:.1?})", blob.digest);
+        tracing::warn!(
+            "blob {}: {error} (trying again in {pause:.1?})",
+            blob.digest
+        );
         tokio::time::sleep(pause).await;
         Ok(())
     }

@@ -361,7 +361,7 @@ impl Objects {
                 return Err(snapshot.refuse(problem));
             }
             tracing::warn!(
-                "{}: released by hand in spite of its label {AUTO_RELEASE}",
+                "{}: released by hand despite its label {AUTO_RELEASE}",
                 snapshot.shown
             );
         }

@@ -128,7 +128,7 @@ fn each_side_of_a_mixed_up_protocol_is_named_with_its_flag() {
     copy(&dir, &from.address(), &at, &[&format!("--plain-http={at}")])
         .exits(2)
         .says(&format!("registry {at} answers TLS, expected plain HTTP"))
-        .says(&format!("say --https {at}"));
+        .says(&format!("give --https {at}"));
 }
 
 /// A server that answers each request the way that Go's does at a port with TLS.

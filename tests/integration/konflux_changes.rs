@@ -138,7 +138,7 @@ fn a_release_without_a_change_or_since_something_else_is_refused() {
     shop.tenant
         .plan(&[GROUP, PREVIOUS])
         .exits(2)
-        .says("goes not with");
+        .says("cannot be used with");
     shop.tenant.plan(&["--component-group=k8s:none"]).exits(3);
     shop.tenant.plan(&["--previous-snapshot=k8s:none"]).exits(3);
     shop.snapshot("snap", ["1", "new", "3"]);

@@ -57,7 +57,7 @@ impl TryFrom<Args> for PlanRequest {
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
         let since = match (given(args.previous_snapshot), given(args.component_group)) {
             (Some(_), Some(_)) => {
-                let text = "--previous-snapshot goes not with --component-group";
+                let text = "--previous-snapshot cannot be used with --component-group";
                 return Err(Failure::message(Kind::Usage, text)
                     .hint("name the list of images that the last release left"));
             }
