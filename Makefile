@@ -4,6 +4,7 @@
 check:
 	cargo fmt --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
 	cargo test --workspace
 
 test:

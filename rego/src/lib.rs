@@ -2,7 +2,7 @@
 //!
 //! The crate uses neither a registry nor a file system nor an asynchronous runtime.
 //!
-//! [`parse`] turns the text of a module into its syntax tree, [`compile`] checks a set of modules and returns
+//! [`parse`] turns the text of a module into its syntax tree, [`compile()`] checks a set of modules and returns
 //! [`Compiled`], from which the evaluator plans.
 
 pub mod annotations;

@@ -1,5 +1,10 @@
 //! `lint`: checks Task, Pipeline, PipelineRun and StepAction files, also across files.
 
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "the comments of flags are the text of --help"
+)]
+
 mod arguments;
 
 use std::path::{Path, PathBuf};

@@ -62,7 +62,7 @@ pub(crate) struct WrittenReports {
 /// Writes every report.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub(crate) fn write_all(
     outputs: &[ReportOutput],
     report: &Report,

@@ -1,7 +1,7 @@
 //! The policy's configuration: Conforma's `EnterpriseContractPolicy` spec (API v1alpha1).
 //!
 //! Unknown members are refused at every level, as Conforma's schema does: a misspelt `exclude`
-//! must not silently change a verdict. [`super::locate`] reads the text.
+//! must not silently change a verdict. [`mod@super::locate`] reads the text.
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Deserializer, Serialize};

@@ -126,7 +126,7 @@ impl Signing {
     /// Makes the layer for a `.att` tag.
     ///
     /// # Errors
-    /// [`Error::StatementLayout`] for a keyless signature without a timestamp: this layout cannot store a Rekor v2 entry.
+    /// [`Error::Layout`] for a keyless signature without a timestamp: this layout cannot store a Rekor v2 entry.
     pub(super) fn layer(&self, signed: &SignedStatement, image: &str) -> Result<NewLayer, Error> {
         let mut annotations = vec![
             ("dev.cosignproject.cosign/signature", String::new()),

@@ -1,5 +1,10 @@
 //! The flags of `attest` and the typed request that they become.
 
+#![allow(
+    rustdoc::bare_urls,
+    reason = "the comments of flags are the text of --help"
+)]
+
 use std::{path::PathBuf, time::Duration};
 
 use super::{AttestRequest, FilesRequest, StatementKind};

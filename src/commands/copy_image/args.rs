@@ -1,5 +1,10 @@
 //! The flags of `copy-image` and the typed request that they become.
 
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "the comments of flags are the text of --help"
+)]
+
 use std::path::PathBuf;
 
 use super::{CopyMode, CopyRequest, CopySource, VerdictSource, endpoint::CopyEndpoint};
