@@ -52,15 +52,19 @@ impl Kind {
     #[must_use]
     pub(crate) fn meaning(self) -> &'static str {
         match self {
-            Self::Bug => "unexpected: a bug of ours",
+            Self::Bug => "unexpected error: a bug in promote",
             Self::Usage => {
-                "usage or configuration is wrong (flags, files, policy syntax, unparsable input)"
+                "wrong usage or configuration: options, files, policy syntax, missing or refused credentials"
             }
-            Self::NotFound => "nothing to act on (tag, image, component or file does not exist)",
-            Self::Refused => "refused: a signature, attestation, policy or hand-over check said no",
-            Self::Remote => "a remote failed after retries (worth a Tekton `retries:`)",
+            Self::NotFound => "not found: a tag, image, component or file does not exist",
+            Self::Refused => {
+                "refused: a check of a signature, attestation, policy or hand-over file failed"
+            }
+            Self::Remote => {
+                "a remote server failed after retries; another run (`retries:` in Tekton) may help"
+            }
             Self::Conflict => {
-                "conflict: an immutable tag has another digest, or a push was rejected for good"
+                "conflict: an immutable tag has another digest, or a push was finally rejected"
             }
             Self::Interrupted => "interrupted by the user",
         }

@@ -91,7 +91,7 @@ pub(crate) fn root() -> &'static Path {
 }
 
 fn exit_codes() -> String {
-    let mut table = "| code | meaning |\n|---|---|\n| 0 | done, or already so |\n".to_owned();
+    let mut table = "| code | meaning |\n|---|---|\n| 0 | done, or already done |\n".to_owned();
     for (code, meaning) in promote::cli::exit_codes() {
         writeln!(table, "| {code} | {meaning} |").unwrap();
     }
@@ -221,13 +221,8 @@ fn row(argument: &Arg) -> String {
     let named = format!("{short}{name}");
     let named = named.trim_end_matches(", ");
     let help = argument.get_long_help().or_else(|| argument.get_help());
-    let mut about = help
-        .map(ToString::to_string)
-        .unwrap_or_default()
-        .replace('\n', " ");
-    if !about.is_empty() && !about.ends_with(['.', ':']) {
-        about.push('.');
-    }
+    let about = help.map(ToString::to_string).unwrap_or_default();
+    let mut about = sentences(&about);
     if argument.is_required_set() {
         about.push_str(" Required.");
     }
@@ -248,14 +243,38 @@ fn row(argument: &Arg) -> String {
         .map(|v| v.to_string_lossy())
         .collect();
     if !defaults.is_empty() && defaults != ["false"] && defaults != [""] {
-        write!(about, " Default `{}`.", defaults.join(" ")).unwrap();
+        write!(about, " Default: `{}`.", defaults.join(" ")).unwrap();
     }
     if let Some(variable) = argument.get_env() {
-        write!(about, " `{}`", variable.to_string_lossy()).unwrap();
+        write!(about, " Variable: `{}`.", variable.to_string_lossy()).unwrap();
     }
     format!(
         "| `{}` | {} |\n",
         named.replace('|', "\\|"),
         about.replace('|', "\\|")
     )
+}
+
+/// Returns the paragraphs of a help text as sentences, with its default as the last one.
+fn sentences(help: &str) -> String {
+    let (mut text, mut default) = (String::new(), None);
+    for paragraph in help.split("\n\n") {
+        let mut paragraph = paragraph.replace('\n', " ");
+        if let Some((before, named)) = paragraph.split_once(" [default: ") {
+            default = named.strip_suffix(']').map(str::to_owned);
+            assert!(default.is_some(), "{help}: the default is not last");
+            paragraph = before.to_owned();
+        }
+        if !paragraph.is_empty() && !paragraph.ends_with(['.', ':']) {
+            paragraph.push('.');
+        }
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(&paragraph);
+    }
+    if let Some(default) = default {
+        write!(text, " Default: {default}.").unwrap();
+    }
+    text
 }

@@ -91,7 +91,7 @@ fn docs_task_folders_are_fresh() {
 pub(crate) fn sections(task: &Task) -> String {
     let name = &task.metadata.name;
     let mut text =
-        "\n## Exit codes\n\n| code | meaning |\n|---|---|\n| 0 | done, or already so |\n"
+        "\n## Exit codes\n\n| code | meaning |\n|---|---|\n| 0 | done, or already done |\n"
             .to_owned();
     for (code, meaning) in promote::cli::exit_codes() {
         writeln!(text, "| {code} | {meaning} |").unwrap();

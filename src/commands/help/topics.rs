@@ -101,7 +101,7 @@ pub(super) fn text(topic: &str, command: &Command) -> String {
 
 /// Returns the exit codes with their meaning, a line each.
 pub(crate) fn exit_codes() -> String {
-    let done = ("0".to_owned(), "done, or already so".to_owned());
+    let done = ("0".to_owned(), "done, or already done".to_owned());
     let kinds = Kind::ALL.into_iter();
     let kinds = kinds.map(|kind| (kind.exit_code().to_string(), kind.meaning().to_owned()));
     let rows: Vec<_> = std::iter::once(done).chain(kinds).collect();
