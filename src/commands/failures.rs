@@ -30,6 +30,7 @@ pub(crate) fn git_failure(error: git::Error) -> Failure {
         | E::SignIn { .. }
         | E::App { .. }
         | E::Certificate { .. }
+        | E::OtherProtocol { .. }
         | E::NoSsh { .. }
         | E::Ambiguous { .. }
         | E::Signing(_)
@@ -46,6 +47,10 @@ pub(crate) fn git_failure(error: git::Error) -> Failure {
             "give --git-credentials-dir a directory with .git-credentials, or with username and password",
         ),
         E::Certificate { problem, .. } => certificate_hint(*problem),
+        E::OtherProtocol { tls: true, .. } => Some("write the URL with https://"),
+        E::OtherProtocol { tls: false, .. } => {
+            Some("write the URL with http://, if this network may see what is sent")
+        }
         E::Http(http::Error::Stranger { .. }) => Some(
             "if it is yours: name the repository by --git-url, or give --git-credentials-dir a login for the host",
         ),
@@ -209,6 +214,7 @@ pub(crate) fn trust_failure(error: trust::Error) -> Failure {
     };
     match error {
         E::Registry(error) => registry_failure(error),
+        E::Kube(error) => kube_failure(error),
         E::NoSigner => Failure::new(kind, E::NoSigner).hint(
             "name a key with --public-key, or a signer with --certificate-identity and --certificate-oidc-issuer",
         ),
@@ -250,7 +256,12 @@ pub(crate) fn candidate_hint(reason: &trust::Reason) -> Option<&'static str> {
 
 /// Converts an error of the cluster into a failure.
 pub(crate) fn kube_failure(error: kube::Error) -> Failure {
-    Failure::new(kube_kind(&error), error)
+    let has_none = matches!(error, kube::Error::NoCluster { .. });
+    let failure = Failure::new(kube_kind(&error), error);
+    match has_none {
+        true => failure.hint("name the cluster by --kubeconfig FILE"),
+        false => failure,
+    }
 }
 
 fn kube_kind(error: &kube::Error) -> Kind {
@@ -336,9 +347,15 @@ pub(crate) fn gate_failure(error: gate::Error) -> Failure {
             image,
             component,
             source,
-        } => gate_failure(*source).context(format!(
-            "error validating image {image} of component {component}"
-        )),
+        } => {
+            let failure = gate_failure(*source);
+            // Most causes name the image themselves.
+            let context = match failure.cause().contains(&image.to_string()) {
+                true => format!("component {component}"),
+                false => format!("component {component}, image {image}"),
+            };
+            failure.context(context)
+        }
         E::Unreadable(facts) => {
             let kinds = facts.iter().map(|fact| match fact.reason.cause {
                 Cause::Missing | Cause::Unusable => Kind::Refused,
@@ -386,8 +403,10 @@ pub(crate) fn handover_failure(error: handover::Error) -> Failure {
         E::NotListed { .. } => Some(
             "the file may belong to another run: run verify-ec for this image, or give --unverified",
         ),
-        E::Refused { .. } => Some("the report of verify-ec names each violation"),
-        E::Parse { .. } => Some("verify-ec writes verified.json, copy-image promoted.json"),
+        E::Refused { .. } => Some("mend what the report of verify-ec refuses, and verify again"),
+        E::Parse { .. } => Some(
+            "verify-ec writes verified.json, copy-image promoted.json, plan-release release.json",
+        ),
         _ => None,
     };
     let failure = Failure::new(kind, error);

@@ -91,7 +91,7 @@ pub(crate) enum CredentialsError {
         dir = dir.display()
     )]
     Empty { dir: PathBuf },
-    #[error("the directory of Git credentials {dir} does not exist", dir = dir.display())]
+    #[error("{dir} is not a directory of Git credentials", dir = dir.display())]
     Missing { dir: PathBuf },
     #[error("cannot read {path}: {reason}", path = path.display())]
     Read { path: PathBuf, reason: String },

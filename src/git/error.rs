@@ -64,15 +64,21 @@ pub(crate) enum Error {
     /// The repository has no such branch, tag or commit.
     #[error("no revision {revision} in {url}")]
     NoRevision { url: String, revision: String },
-    /// Git does not allow the name for a branch.
-    #[error("{branch:?} is not a valid name for a branch")]
-    BranchName { branch: String },
+    /// Git does not allow the name for a branch, or it is a full ref.
+    #[error("{branch:?} is not a valid name for a branch: expected {expected}")]
+    BranchName {
+        branch: String,
+        expected: &'static str,
+    },
     /// Several tags where one is expected.
     #[error("HEAD of {url} has several tags: {tags}")]
     Ambiguous { url: String, tags: String },
     /// The host could not be reached, or the connection or the request failed.
     #[error("{url} failed: {reason}")]
     Remote { url: String, reason: String },
+    /// The host speaks TLS where plain HTTP was expected, or the other way round.
+    #[error("{url} answers {found}", found = if *tls { "TLS, not plain HTTP" } else { "plain HTTP, not TLS" })]
+    OtherProtocol { url: String, tls: bool },
     /// The host's certificate is not accepted.
     #[error("the certificate of {url} is not accepted: {reason}")]
     Certificate {

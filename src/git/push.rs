@@ -6,7 +6,7 @@ use git2::{PushOptions, RemoteCallbacks};
 
 use super::{
     Error, FetchedRepository, Relation, commit_of_branch, error::redacted,
-    transport::TransportSession,
+    repository::check_branch_name, transport::TransportSession,
 };
 use crate::text;
 
@@ -187,11 +187,7 @@ impl FetchedRepository {
 
     fn send(&self, push: &PushRequest, said: &RefCell<Vec<u8>>) -> Result<PushAnswer, Error> {
         let branch = &push.branch;
-        if !git2::Reference::is_valid_name(&format!("refs/heads/{branch}")) {
-            return Err(Error::BranchName {
-                branch: branch.clone(),
-            });
-        }
+        check_branch_name(branch)?;
         let _session = TransportSession::begin(self.git.clone());
         let local = "refs/heads/promote";
         self.repository

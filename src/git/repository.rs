@@ -17,6 +17,22 @@ use crate::budget;
 const MAX_FILE: usize = 64 << 20;
 /// The longest target of a symbolic link, in bytes.
 const MAX_LINK: usize = 4096;
+/// Refuses a name that Git does not allow for a branch, and a full ref: it would make a branch of that name.
+///
+/// # Errors
+/// [`Error::BranchName`].
+pub(super) fn check_branch_name(branch: &str) -> Result<(), Error> {
+    let expected = match branch {
+        full if full.starts_with("refs/") => "the name alone, without refs/heads/",
+        name if git2::Reference::is_valid_name(&format!("refs/heads/{name}")) => return Ok(()),
+        _ => "a name that Git allows, such as main",
+    };
+    Err(Error::BranchName {
+        branch: branch.to_owned(),
+        expected,
+    })
+}
+
 const FETCHED: &str = "refs/promote/fetched";
 
 /// A fetched revision of a remote repository, with commits on top of it.
@@ -132,11 +148,7 @@ impl FetchedRepository {
     /// # Errors
     /// [`Error::BranchName`].
     pub(super) fn create(&mut self, branch: &str) -> Result<(), Error> {
-        if !git2::Reference::is_valid_name(&format!("refs/heads/{branch}")) {
-            return Err(Error::BranchName {
-                branch: branch.to_owned(),
-            });
-        }
+        check_branch_name(branch)?;
         self.branch = Some(branch.to_owned());
         self.is_new = true;
         Ok(())

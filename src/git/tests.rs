@@ -275,7 +275,15 @@ async fn refuses_a_branch_name_that_says_more() {
         .commit("main", "one", &[("a/file.yaml", "1")])
         .unwrap();
     let git = git(&[]);
-    for branch in ["a:refs/heads/main", "", "a..b", "a b", "+x:y"] {
+    for branch in [
+        "a:refs/heads/main",
+        "",
+        "a..b",
+        "a b",
+        "+x:y",
+        "refs/heads/main",
+        "refs/tags/v1",
+    ] {
         let mine = committed(fetch(&git, &server.url("ops"), None).await.unwrap(), "2");
         let error = push(&git, mine, branch).await.unwrap_err();
         assert!(

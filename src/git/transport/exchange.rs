@@ -314,12 +314,19 @@ impl Exchange {
             }
             .into();
         }
-        let is_other = matches!(problem, Problem::SpeaksPlain | Problem::SpeaksTls);
+        if matches!(problem, Problem::SpeaksPlain | Problem::SpeaksTls) {
+            return FailedAttempt {
+                again: Again::Never,
+                error: Error::OtherProtocol {
+                    url: redacted(self.url.as_str()),
+                    tls: problem == Problem::SpeaksTls,
+                },
+            };
+        }
         let is_absent = matches!(problem, Problem::Refused | Problem::Name | Problem::Barred);
         let never_sent = is_absent || problem == Problem::Unreachable;
         FailedAttempt {
             again: match self.is_repeatable() || never_sent {
-                true if is_other => Again::Never,
                 true if is_absent || failed.is_slow() => Again::Once,
                 true => Again::Soon,
                 false => Again::Never,
