@@ -8,4 +8,6 @@ mod reference;
 
 pub(crate) use digest::{Digest, DigestError, Hasher};
 pub(crate) use media_type::MediaType;
-pub(crate) use reference::{DigestReference, Reference, ReferenceError, Repository, Tag, TagError};
+pub(crate) use reference::{
+    DigestReference, Reference, ReferenceError, Repository, Tag, TagError, is_transport,
+};

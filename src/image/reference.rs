@@ -201,9 +201,51 @@ fn check_registry(registry: &str) -> Result<(), &'static str> {
         return Err("the registry's host name has characters that are not allowed");
     }
     match port {
-        Some(port) if port.parse::<u16>().is_err() => Err("the registry's port is not a number"),
+        Some(port) if port.parse::<u16>().is_err() => {
+            Err("the registry's port is not a number up to 65535")
+        }
         _ => Ok(()),
     }
+}
+
+/// Words before a colon that name a transport of other tools. Without this they would be read as images of Docker Hub
+/// with a tag.
+const TRANSPORTS: [&str; 10] = [
+    "atomic",
+    "containers-storage",
+    "dir",
+    "docker-archive",
+    "docker-daemon",
+    "oci",
+    "oci-archive",
+    "ostree",
+    "sif",
+    "tarball",
+];
+
+/// Returns the reason why a text cannot have been meant as a repository, although the grammar may allow it.
+fn mistaken_name(name: &str, tag: Option<&Tag>) -> Option<&'static str> {
+    if name.is_empty() {
+        return Some("it is empty");
+    }
+    if name.contains("://") {
+        return Some("it is a URL: expected REGISTRY/REPOSITORY");
+    }
+    if name.contains('/') {
+        return None;
+    }
+    let tag = tag?.as_str();
+    let is_port = tag.bytes().all(|byte| byte.is_ascii_digit());
+    if is_port && (name == "localhost" || name.contains('.')) {
+        return Some("it names a registry alone: expected REGISTRY/REPOSITORY");
+    }
+    is_transport(name)
+        .then_some("it names a transport of other tools: expected REGISTRY/REPOSITORY")
+}
+
+/// Tells whether the word before a colon is a transport in containers-transports(5), or `sif` or `tarball`.
+pub(crate) fn is_transport(word: &str) -> bool {
+    TRANSPORTS.contains(&word)
 }
 
 /// Tells whether a segment matches `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`.
@@ -276,7 +318,12 @@ impl FromStr for Reference {
             text: text.to_owned(),
             reason,
         })?;
-        let repository = Repository::parse(name).map_err(|reason| ReferenceError::Name {
+        let mistaken = mistaken_name(name, tag.as_ref());
+        let repository = match mistaken {
+            Some(reason) => Err(reason),
+            None => Repository::parse(name),
+        };
+        let repository = repository.map_err(|reason| ReferenceError::Name {
             text: text.to_owned(),
             reason,
         })?;
@@ -390,6 +437,9 @@ mod tests {
             ("localhost/app", "localhost/app"),
             ("localhost:5000/app", "localhost:5000/app"),
             ("[::1]:5000/app:v1", "[::1]:5000/app:v1"),
+            ("oci", "docker.io/library/oci"),
+            ("docker.io/library/oci:v1", "docker.io/library/oci:v1"),
+            ("node.js:v20", "docker.io/library/node.js:v20"),
         ];
         for (text, shown) in cases {
             assert_eq!(text.parse::<Reference>().unwrap().to_string(), shown);
@@ -400,6 +450,12 @@ mod tests {
     fn refuses_bad_names() {
         for text in [
             "",
+            "oci:dir",
+            "docker-archive:image.tar",
+            "https://quay.io/app",
+            "127.0.0.1:5000",
+            "localhost:5000",
+            "quay.io:443@sha256:abc",
             "/app",
             "quay.io/",
             "quay.io/App",

@@ -2,7 +2,7 @@
 
 use crate::{
     failure::{Failure, Kind, OrFail as _},
-    image::{Digest, Reference, Repository, Tag},
+    image::{Digest, Reference, Repository, Tag, is_transport},
     registry::Layout,
 };
 
@@ -23,27 +23,13 @@ pub(crate) struct CopyEndpoint {
     pub(super) digest: Option<Digest>,
 }
 
-/// Transports of other tools that are not offered. Without this they would be read as images of
-/// Docker Hub with a tag.
-const TRANSPORTS: [&str; 9] = [
-    "atomic",
-    "containers-storage",
-    "dir",
-    "docker-archive",
-    "docker-daemon",
-    "oci-archive",
-    "ostree",
-    "sif",
-    "tarball",
-];
-
 /// Refuses a transport that other tools have.
 ///
 /// # Errors
 /// [`Kind::Usage`], naming it.
 pub(super) fn check_transport(text: &str) -> Result<(), Failure> {
     let transport = text.split_once(':').map(|(transport, _)| transport);
-    match transport.filter(|transport| TRANSPORTS.contains(transport)) {
+    match transport.filter(|transport| *transport != "oci" && is_transport(transport)) {
         None => Ok(()),
         Some(transport) => Err(Failure::message(
             Kind::Usage,
