@@ -202,6 +202,7 @@ impl Command {
 /// Parses a duration such as `90s`, `5m` or `1h30m`.
 fn duration(text: &str) -> Result<Duration, String> {
     text::duration(text)
+        .filter(|duration| !duration.is_zero())
         .ok_or_else(|| "expected a duration with its unit, such as 90s, 5m or 1h30m".to_owned())
 }
 
@@ -241,7 +242,8 @@ pub fn main() -> ExitCode {
     let command = arguments::with_variables(command, Some(&line), is_empty);
     let parsed = match parse(command, line.arguments) {
         Ok(parsed) => parsed,
-        Err(error) => {
+        Err(mut error) => {
+            log::without_value_tips(&mut error);
             // Help and version go to standard output with 0, usage errors to standard error with 2.
             log::usage(&error);
             environment::name_sources(&env, &error);
@@ -371,7 +373,7 @@ mod tests {
     fn reads_durations() {
         assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
-        for text in ["90", "soon", ""] {
+        for text in ["90", "soon", "", "0s"] {
             assert!(duration(text).is_err(), "{text}");
         }
         assert!(duration("-5m").is_err());

@@ -19,7 +19,7 @@ mod waits;
 use std::{
     collections::BTreeMap,
     fmt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     str::FromStr,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
@@ -345,6 +345,14 @@ impl Http {
         };
         self.0.roots.get_or_init(load).clone()
     }
+}
+
+/// Checks that the file or directory of `--ca-file` has a certificate.
+///
+/// # Errors
+/// [`Error::CaFile`].
+pub(crate) fn check_authorities(path: &Path) -> Result<(), Error> {
+    roots::of_flag(path).map(drop)
 }
 
 /// Returns the `host[:port]` of a URL, as the flags name it.

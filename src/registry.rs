@@ -37,6 +37,7 @@ pub(crate) use attach::{NewLayer, NewReferrer, ReadList};
 pub(crate) use attached::PREDICATE_TYPE;
 pub(crate) use client::{ClientOptions, Registry, Version};
 pub(crate) use copy::CopyOutcome;
+pub(crate) use credentials::named::check_authfile;
 pub(crate) use error::Error;
 pub(crate) use image_store::ImageStore;
 pub(crate) use layout::Layout;

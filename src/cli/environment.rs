@@ -9,7 +9,7 @@ pub(super) fn warn(env: &Env) {
         let flag = name.trim_start_matches("PROMOTE_").to_lowercase();
         let (name, flag) = (text::line(&name), flag.replace('_', "-"));
         tracing::warn!(
-            "the variable {name} is ignored: --{} has none, give it on the command line or in promote.yaml",
+            "the variable {name} is ignored: only global options are read from variables, so give --{} on the command line or in promote.yaml",
             text::line(&flag)
         );
     }

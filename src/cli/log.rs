@@ -7,11 +7,15 @@ mod sanitized;
 
 use std::{
     borrow::Cow,
+    fs::File,
     io::{IsTerminal as _, Write},
     path::{Path, PathBuf},
 };
 
-use clap::ValueEnum;
+use clap::{
+    ValueEnum,
+    error::{ContextKind, ContextValue},
+};
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
     fmt,
@@ -174,7 +178,7 @@ pub(super) fn init(
     let shown = progress.clone();
     let writer = move || -> Box<dyn Write> {
         match file.as_ref().and_then(|file| file.try_clone().ok()) {
-            Some(file) => Box::new(file),
+            Some(file) => Box::new(LogFile(file, AboveBars(shown.clone()))),
             None => Box::new(AboveBars(shown.clone())),
         }
     };
@@ -207,6 +211,22 @@ pub(super) fn init(
     }
 }
 
+/// A log file; a line that it does not take, on a full disk, goes to standard error.
+struct LogFile(File, AboveBars);
+
+impl Write for LogFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self.0.write_all(bytes) {
+            Ok(()) => Ok(bytes.len()),
+            Err(_) => self.1.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Standard error, on which bars may be drawn.
 struct AboveBars(Progress);
 
@@ -233,6 +253,22 @@ pub(super) fn usage(error: &clap::Error) {
         // A closed standard error cannot be reported on itself.
         _ => drop(error.print()),
     }
+}
+
+/// Removes the advice to pass an unknown flag as a value behind `--`: it is a flag of another command, or a typing error.
+pub(super) fn without_value_tips(error: &mut clap::Error) {
+    let Some(ContextValue::StyledStrs(tips)) = error.get(ContextKind::Suggested) else {
+        return;
+    };
+    let kept: Vec<_> = tips
+        .iter()
+        .filter(|tip| !tip.to_string().starts_with("to pass "))
+        .cloned()
+        .collect();
+    match kept.is_empty() {
+        true => error.remove(ContextKind::Suggested),
+        false => error.insert(ContextKind::Suggested, ContextValue::StyledStrs(kept)),
+    };
 }
 
 /// Writes the failure to the log.

@@ -9,7 +9,7 @@ use crate::{
     env::Env,
     failure::{Failure, Kind, OrFail as _},
     git::{Credentials, Git},
-    http::{Http, HttpOptions},
+    http::{self, Http, HttpOptions},
     progress::Progress,
     registry::{self, Registry},
     tekton::{Results, docker_dir},
@@ -115,6 +115,11 @@ fn check_named(global: &Global) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Tells whether the path is a file or directory, which may be read more than once; a pipe may not.
+fn is_plain(path: &std::path::Path) -> bool {
+    path.is_file() || path.is_dir()
+}
+
 pub(super) fn context(global: &Global, env: Env, progress: Progress) -> Result<Context, Failure> {
     check_named(global)?;
     for host in &global.insecure_skip_tls_verify {
@@ -129,6 +134,11 @@ pub(super) fn context(global: &Global, env: Env, progress: Progress) -> Result<C
         ..HttpOptions::default()
     };
     let http = Http::new(options, &env);
+    for path in &global.ca_file {
+        if is_plain(path) {
+            http::check_authorities(path).or_fail(Kind::Usage)?;
+        }
+    }
     let registries = registry::ClientOptions {
         authfile: global.authfile.clone(),
         last_auth_dir: Some(docker_dir()),
@@ -140,6 +150,9 @@ pub(super) fn context(global: &Global, env: Env, progress: Progress) -> Result<C
         .log
         .color
         .decide(&env, std::io::stdout().is_terminal());
+    if let Some(path) = global.authfile.as_ref().filter(|path| is_plain(path)) {
+        registry::check_authfile(path).or_fail(Kind::Usage)?;
+    }
     let registry = Registry::new(http.clone(), &env, registries);
     if env.get("KUBERNETES_SERVICE_HOST").is_some() {
         registry.in_pod();

@@ -3,6 +3,8 @@
 //!
 //! Nothing is written, and a secret leaves its [`Secret`] only in a request.
 
+pub(super) mod named;
+
 use std::{
     collections::BTreeMap,
     fmt, fs,
@@ -13,6 +15,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use named::SECRET_FILES;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
@@ -144,8 +147,8 @@ impl AuthPaths {
         // A workspace bound to a Secret is a directory; the name in it depends on the Secret's type.
         let (authfile, other_name) = match authfile {
             Some(dir) if dir.is_dir() => (
-                Some(dir.join("config.json")),
-                Some(dir.join(".dockerconfigjson")),
+                Some(dir.join(SECRET_FILES[0])),
+                Some(dir.join(SECRET_FILES[1])),
             ),
             file => (file, None),
         };
@@ -230,7 +233,7 @@ fn read(path: &Path) -> Result<Option<AuthFile>, Error> {
     let parsed = serde_json::from_str(&text);
     parsed.map(Some).map_err(|error| {
         wrong(format!(
-            "no JSON of an auth file at line {}, column {}",
+            "not the JSON of an auth file at line {}, column {}",
             error.line(),
             error.column()
         ))

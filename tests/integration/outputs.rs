@@ -315,6 +315,49 @@ fn files_that_flags_name_must_exist() {
 }
 
 #[test]
+fn files_that_flags_name_must_hold_what_they_are_for() {
+    let dir = Workdir::new();
+    let tls = lab::tls::Tls::private_authority().unwrap();
+    dir.write("ca.pem", &tls.trusted_pem);
+    for (flag, text) in [
+        ("--ca-file=", ""),
+        ("--ca-file=", "-----BEGIN PUBLIC KEY-----\n"),
+        ("--authfile=", "null"),
+        ("--authfile=", "{\"auths\":[]}"),
+    ] {
+        dir.write("wrong", text);
+        dir.promote(&["extract-tag", "--tag=v1.0", &format!("{flag}wrong")])
+            .exits(2)
+            .says("wrong");
+    }
+    dir.write("auth.json", r#"{"auths":{"r.example":{"auth":"dTpw"}}}"#);
+    let run = dir.promote(&[
+        "extract-tag",
+        "--tag=v1.0",
+        "--ca-file=ca.pem",
+        "--authfile=auth.json",
+    ]);
+    assert!(!run.exits(0).stderr.contains("WARN"));
+    dir.write("other.json", r#"{"version":1}"#);
+    dir.promote(&["extract-tag", "--tag=v1.0", "--authfile=other.json"])
+        .exits(0)
+        .says("--authfile other.json has no credentials");
+}
+
+#[test]
+fn a_log_file_on_a_full_disk_loses_no_line() {
+    let dir = Workdir::new();
+    dir.write("other.json", r#"{"version":1}"#);
+    let flags = ["extract-tag", "--tag=v1.0", "--authfile=other.json"];
+    let run = dir.promote(&[&flags[..], &["--log-file=log.txt"]].concat());
+    assert_eq!(run.exits(0).stderr, "");
+    assert!(dir.read("log.txt").contains("no credentials"));
+    dir.promote(&[&flags[..], &["--log-file=/dev/full"]].concat())
+        .exits(0)
+        .says("no credentials");
+}
+
+#[test]
 fn an_empty_source_repository_switches_no_check_off() {
     let dir = Workdir::new();
     for command in [
