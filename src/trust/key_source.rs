@@ -23,14 +23,25 @@ impl TrustedKey {
             return Self::from_pem(reference, "the given text");
         }
         let Some((scheme, rest)) = reference.split_once("://") else {
-            let bytes = read_file(Path::new(reference))?;
+            let bytes = read_file(Path::new(reference)).map_err(|error| match error {
+                Error::Root { origin, reason } => Error::Key { origin, reason },
+                Error::Missing { origin } => Error::Missing {
+                    origin: format!("the public key {origin}"),
+                },
+                error => error,
+            })?;
             return Self::from_bytes(&bytes, reference);
         };
         let missing = || Error::Missing {
             origin: reference.to_owned(),
         };
         match scheme {
-            "env" => Self::from_pem(env.get(rest).ok_or_else(missing)?, reference),
+            "env" => {
+                let missing = || Error::Missing {
+                    origin: format!("the variable {rest} of {reference}"),
+                };
+                Self::from_pem(env.get(rest).ok_or_else(missing)?, reference)
+            }
             "k8s" => {
                 let kube = Kube::open(env)?;
                 let (namespace, name) = rest.split_once('/').unwrap_or((kube.namespace(), rest));

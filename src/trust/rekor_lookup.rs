@@ -33,11 +33,10 @@ impl Rekor {
     /// Makes a client of the log with this base URL.
     ///
     /// # Errors
-    /// [`Error::Remote`] for an invalid URL.
+    /// [`Error::Contradiction`] for an invalid URL.
     pub(crate) fn new(http: Http, base: &str) -> Result<Self, Error> {
-        let wrong = |reason: String| Error::Remote {
-            url: base.to_owned(),
-            reason,
+        let wrong = |reason: String| Error::Contradiction {
+            reason: format!("{base:?} is not the URL of a Rekor log: {reason}"),
         };
         let url = format!("{}/api/v1/log/entries/retrieve", base.trim_end_matches('/'));
         let url = Url::parse(&url).map_err(|error| wrong(error.to_string()))?;

@@ -80,10 +80,11 @@ impl TrustRequest {
     /// that exclude each other, else the errors of keys and roots.
     pub(crate) async fn verifier(&self, env: &Env, http: &Http) -> Result<ImageVerifier, Error> {
         let who = self.who(env, http).await?;
-        let root = if who.needs_root() {
-            Some(self.loaded.root(&self.root, env, http).await?)
-        } else {
-            None
+        let root = match &self.root {
+            // A named file is read although no signature needs it: it may be the wrong one.
+            RootSource::File(_) => Some(self.loaded.root(&self.root, env, http).await?),
+            root if who.needs_root() => Some(self.loaded.root(root, env, http).await?),
+            _ => None,
         };
         match &who {
             TrustedSigners::Stamped(_)

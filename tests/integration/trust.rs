@@ -223,6 +223,19 @@ fn each_exit_code_of_trust_verify_has_its_cause() {
         .exits(3)
         .says("nowhere.pub");
     verify("127.0.0.1:1/acme/app:v1.0", &key).exits(5);
+    // A named root is read although a key without a log needs none.
+    let with = |more: &[&'static str]| {
+        let flags = [&key[..], more].concat();
+        verify(&at("acme/app:v1.0"), &flags)
+    };
+    with(&[]).exits(0);
+    with(&["--trusted-root=public-good"]).exits(0);
+    with(&["--trusted-root=/no/root.json"])
+        .exits(3)
+        .says("/no/root.json does not exist");
+    with(&["--rekor-url=nowhere"])
+        .exits(2)
+        .says("\"nowhere\" is not the URL of a Rekor log");
 }
 
 #[test]

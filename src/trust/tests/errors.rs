@@ -92,8 +92,9 @@ async fn each_error_has_its_cause() {
         ("Root", SigstoreRoot::parse(b"{}", "a test").unwrap_err()),
         ("Tuf", tuf(None).await),
         ("RootChecksum", tuf(Some(&"00".repeat(32))).await),
+        ("Remote", key("https://127.0.0.1:1/cosign.pub").await),
         (
-            "Remote",
+            "Contradiction",
             Rekor::new(http(), "ftp://log.example").unwrap_err(),
         ),
         ("Kube", key("k8s://signing").await),
