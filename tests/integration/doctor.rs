@@ -165,7 +165,25 @@ fn reads_the_configuration_of_run() {
     let run = dir
         .promote(&["doctor", "--config=promote.yaml", &credentials])
         .exits(0);
+    run_prints(&run, "ok      source http");
     run_prints(&run, "ok      GitOps edit: ");
+    let tagged = [
+        "doctor",
+        "--config=promote.yaml",
+        "--tag=v1.0",
+        &credentials,
+    ];
+    let run = dir.promote(&tagged).exits(0);
+    run_prints(&run, "tag \"v1.0\" is commit ");
+    let no_policy = "--set=verify-ec.policy=./none";
+    let wrong = [no_policy, "--set=verify-ec.public-key=/no/such/key"];
+    for (key, line) in [(0, "ok      signers: "), (1, "failed  signers: ")] {
+        let mut flags = vec!["doctor", "--config=promote.yaml", &credentials];
+        flags.extend(&wrong[..=key]);
+        let run = dir.promote(&flags).exits(3);
+        run_prints(&run, "failed  policy: ");
+        run_prints(&run, line);
+    }
     let elsewhere = "--set=update-deployment.kustomize=no/such/dir";
     let run = dir
         .promote(&["doctor", "--config=promote.yaml", &credentials, elsewhere])

@@ -7,7 +7,7 @@ use crate::{
     commands::{
         Context, copy_image,
         extract_tag::{self, ExtractedTag},
-        failures::{gate_failure, git_failure, registry_failure},
+        failures::{gate_failure, git_failure, registry_failure, trust_failure},
         gather_images::{self, GatherRequest, ImageSource},
         run::{PreparedRun, Requests},
         update_deployment::{
@@ -58,7 +58,9 @@ impl<'a> PromotionChecks<'a> {
 
     /// Checks the source repository and looks up the tag in it.
     async fn source(&self, lines: &mut Lines) -> Option<ExtractedTag> {
-        let url = self.requests.tag.git_url.clone();
+        let tag = &self.requests.tag;
+        let url = tag.git_url.as_ref();
+        let url = url.or(self.requests.gather.git_url.as_ref()).cloned();
         if !self.has_tag {
             let url = url?;
             let (name, address) = (format!("source {url}"), url.clone());
@@ -71,11 +73,19 @@ impl<'a> PromotionChecks<'a> {
             lines.add(&name, listed.map_err(git_failure), "check --git-url");
             return None;
         }
-        let name = url.map_or("tag".to_owned(), |url| format!("source {url}"));
-        match extract_tag::perform(&self.requests.tag, self.context).await {
+        let name = url
+            .as_ref()
+            .map_or("tag".to_owned(), |url| format!("source {url}"));
+        let request = extract_tag::TagRequest {
+            git_url: url,
+            ..tag.clone()
+        };
+        match extract_tag::perform(&request, self.context).await {
             Ok(tagged) => {
-                let commit = tagged.commit.as_deref().unwrap_or("not looked up");
-                let detail = format!("tag {:?} is commit {commit}", tagged.tag);
+                let detail = match &tagged.commit {
+                    Some(commit) => format!("tag {:?} is commit {commit}", tagged.tag),
+                    None => format!("the image tag of {} is {}", tagged.tag, tagged.destination),
+                };
                 lines.add(&name, Ok(detail), "");
                 Some(tagged)
             }
@@ -188,12 +198,27 @@ impl<'a> PromotionChecks<'a> {
                     _ => "policy",
                 };
                 lines.add(name, Err(gate_failure(error)), advice);
+                if name == "policy" {
+                    self.signers(&signers, lines).await;
+                }
                 let others = ["signers", "policy"].into_iter();
                 for other in others.filter(|other| *other != name && name != "policy") {
                     lines.leave_out(other, &format!("{name} failed"));
                 }
             }
         }
+    }
+
+    /// Loads the keys and roots that the flags name, after the policy failed.
+    async fn signers(&self, trust: &trust::TrustRequest, lines: &mut Lines) {
+        if trust.public_key.is_empty() && !trust.names_identity() {
+            lines.leave_out("signers", "the policy may name them, and it failed");
+            return;
+        }
+        let loaded = trust.verifier(&self.context.env, &self.context.http).await;
+        let loaded = loaded.map(|_| "keys and roots are loaded".to_owned());
+        let advice = "promote verify-ec --help has the forms of --public-key";
+        lines.add("signers", loaded.map_err(trust_failure), advice);
     }
 
     /// Checks the right to push to every destination.

@@ -16,6 +16,9 @@ const ORDER: [Kind; 6] = [
     Kind::Remote,
 ];
 
+/// The hint for a host that did not answer: the check itself tells nothing about it.
+const UNREACHED: &str = "check the address, the network and the proxy (promote help variables)";
+
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     text: String,
@@ -31,6 +34,10 @@ impl Lines {
             Ok(detail) => self.line("ok", name, &detail),
             Err(failure) => {
                 self.line("failed", name, &failure.cause());
+                let advice = match failure.kind() {
+                    Kind::Remote => UNREACHED,
+                    _ => advice,
+                };
                 let hint = failure.next().unwrap_or(advice);
                 let hint = text::line(hint);
                 self.text.push_str(&format!("        hint: {hint}\n"));
@@ -76,17 +83,20 @@ mod tests {
     fn every_failure_says_what_to_do_and_a_refusal_decides_the_code() {
         let mut lines = Lines::default();
         lines.add("a", Ok("fine".to_owned()), "");
-        let remote = Failure::message(Kind::Remote, "no answer\nfrom b");
-        lines.add("b", Err(remote), "look at the host");
+        let absent = Failure::message(Kind::NotFound, "no b\nthere");
+        lines.add("b", Err(absent), "look at the name");
+        let remote = Failure::message(Kind::Remote, "no answer");
+        lines.add("d", Err(remote), "not shown");
         let refused = Failure::message(Kind::Refused, "moved").hint("push a new tag");
         lines.add("c", Err(refused), "not shown");
         let outcome = lines.outcome();
         let failure = outcome.failure.unwrap();
         assert_eq!(failure.kind(), Kind::Refused);
-        assert!(failure.cause().starts_with("2 of 3 checks failed: b, c"));
+        assert!(failure.cause().starts_with("3 of 4 checks failed: b, d, c"));
         let text = String::from_utf8(outcome.stdout).unwrap();
-        assert_eq!(text.lines().count(), 5, "{text}");
-        assert!(text.contains("        hint: look at the host\n"), "{text}");
+        assert_eq!(text.lines().count(), 7, "{text}");
+        assert!(text.contains("        hint: look at the name\n"), "{text}");
+        assert!(text.contains("        hint: check the address,"), "{text}");
         assert!(
             text.contains("failed  c: moved\n        hint: push a new tag\n"),
             "{text}"
