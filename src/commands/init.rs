@@ -19,6 +19,9 @@ const RULE_TEST: &str = include_str!("init/owner_test.rego");
 /// The shipped trigger of Pipelines-as-Code for Git tags.
 const ON_TAG: &str = include_str!("../../pipelines/promote-to-prod/pac/on-tag.yaml");
 
+/// The beginning of its first comment, for a reader who copies the file.
+const COPY_THIS: &str = "# Copy this to .tekton/on-tag.yaml on the";
+
 /// Values for flags that were not given; the domain `.example` has no hosts.
 const IMAGE: &str = "registry.example/staging/web";
 const DESTINATION: &str = "registry.example/production/web";
@@ -130,9 +133,14 @@ impl TemplateValues {
         let name = image.map_or("web", |image| image.name.as_str());
         let repository = image.map(|image| image.repository.to_string());
         let repository = answer("gather-images.image", repository, IMAGE);
+        let source = answer("gather-images.git-url", source, SOURCE);
+        let key = &args.public_key;
+        // A path is read from the directory in which promote is started.
+        let is_there =
+            key.contains("://") || Path::new(key).exists() || args.dir.join(key).exists();
+        let key = answer("verify-ec.public-key", is_there.then(|| key.clone()), key);
         let to = args.to.as_ref().map(ToString::to_string);
         let to = answer("copy-image.to", to, DESTINATION);
-        let source = answer("gather-images.git-url", source, SOURCE);
         let gitops = answer("update-deployment.gitops-repo-url", gitops, &beside(SOURCE));
         for (flag, value) in [
             ("--git-url", &source),
@@ -147,7 +155,7 @@ impl TemplateValues {
                 ("@NAME@", name.to_owned()),
                 ("@IMAGE@", repository),
                 ("@GIT_URL@", source),
-                ("@KEY@", args.public_key.clone()),
+                ("@KEY@", key),
                 ("@TO@", to),
                 ("@GITOPS@", gitops),
                 ("@ENVIRONMENT@", args.environment.clone()),
@@ -174,6 +182,7 @@ impl TemplateValues {
     fn trigger(&self) -> String {
         let image = format!("{}={}", self.value("@NAME@"), self.value("@IMAGE@"));
         ON_TAG
+            .replace(COPY_THIS, "# Commit this to the")
             .replace("web=REGISTRY/STAGING/web", &image)
             .replace("REGISTRY/PRODUCTION/web", self.value("@TO@"))
     }
@@ -190,7 +199,7 @@ impl TemplateValues {
             "  promote policy test policy                          # the first rule and its test\n  \
              promote doctor --config=promote.yaml                # can everything be reached?\n  \
              promote run --config=promote.yaml --tag=TAG --dry-run\n  \
-             .tekton/on-tag.yaml: name your policy's repository in capitals there, then push\n",
+             .tekton/on-tag.yaml: replace what is in capitals, such as GIT-HOST/POLICIES, then push\n",
         );
         steps
     }

@@ -24,6 +24,12 @@ fn the_first_policy_passes_its_tests_and_the_trigger_its_lint() {
         run.stdout
             .contains("fill in promote.yaml: gather-images.image")
     );
+    assert!(run.stdout.contains("verify-ec.public-key"));
+    let told = dir.read(".tekton/on-tag.yaml");
+    assert!(
+        told.starts_with("# Commit this to the default branch"),
+        "{told}"
+    );
     let tested = dir.promote(&["policy", "test", "policy"]).exits(0);
     assert!(
         tested.stdout.ends_with("3 passed, 0 failed\n"),
