@@ -20,6 +20,7 @@ use crate::{
     image::{Digest, DigestReference, Reference, Tag},
     json,
     snapshot::SourceCommit,
+    text::counted,
 };
 
 /// The version of the hand-over files that this program writes and reads.
@@ -77,7 +78,7 @@ pub(crate) enum Error {
         listed: String,
     },
     /// The file lists the component as refused.
-    #[error("{origin} lists {name:?} as refused: {violations} violation(s)")]
+    #[error("{origin} lists {name:?} as refused, with {found}", found = counted(*violations, "violation"))]
     Refused {
         origin: String,
         name: String,

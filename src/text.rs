@@ -21,6 +21,14 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
     Duration::try_from(parsed).ok()
 }
 
+/// Returns a number with its noun, in the plural except for 1.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
+    }
+}
+
 /// Returns a secret without the final newline of an editor.
 pub(crate) fn without_newline(text: &[u8]) -> &[u8] {
     let text = text.strip_suffix(b"\n").unwrap_or(text);
@@ -160,7 +168,7 @@ pub(crate) fn is_git_tag(text: &str) -> bool {
 pub(crate) fn git_tag_problem(text: &str) -> Option<String> {
     let refused = |c: char| is_unsafe(c) || " ~^:?*[]\\$`\"'()<>|&;".contains(c);
     if let Some(c) = text.chars().find(|c| refused(*c)) {
-        return Some(format!("it has {c:?}"));
+        return Some(format!("it has {c:?}, which is not allowed"));
     }
     if text.starts_with('-') {
         return Some("it begins with '-'".to_owned());

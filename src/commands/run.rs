@@ -40,7 +40,7 @@ use super::{
     gather_images::{self, GatherRequest},
     trust_flags::TrustFlags,
     update_deployment::{self, DeployImages, DeployRequest, DeployTarget},
-    verify_ec::{self, VerdictSubject},
+    verify_ec::{self, ADD_INFO, VerdictSubject},
 };
 use crate::{
     failure::Failure,
@@ -410,7 +410,13 @@ async fn judge(
         (_, failure) => {
             picture.refused("verify-ec", &picture::counts_of(&outcome.results));
             outcome.stdout = judged.stdout;
-            outcome.failure = failure;
+            let page = context.path(None, "report.html");
+            outcome.failure = failure.map(|failure| match failure.next() {
+                Some(ADD_INFO) => {
+                    failure.hint(format!("{} has the solution of each rule", page.display()))
+                }
+                _ => failure,
+            });
             Ok(None)
         }
     }

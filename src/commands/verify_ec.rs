@@ -15,6 +15,7 @@ mod verdict;
 pub(in crate::commands) use args::rule_data;
 pub(crate) use args::{Args, Request, VerdictSubject};
 pub(crate) use promotion::PromotionDemand;
+pub(in crate::commands) use verdict::ADD_INFO;
 
 use std::path::{Path, PathBuf};
 
@@ -90,7 +91,7 @@ pub(crate) async fn perform(request: Request, context: &Context) -> Result<Verif
         return Ok(VerifyResult {
             written,
             verdict: None,
-            failure: verdict::failure(judgement, strict),
+            failure: verdict::failure(judgement, strict, show),
         });
     }
     let path = verdict_path(verified_out.as_deref(), shard, context);
@@ -127,7 +128,7 @@ pub(crate) async fn perform(request: Request, context: &Context) -> Result<Verif
     Ok(VerifyResult {
         written,
         verdict: Some(verdict),
-        failure: verdict::failure(judgement, strict),
+        failure: verdict::failure(judgement, strict, show),
     })
 }
 

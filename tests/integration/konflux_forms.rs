@@ -322,7 +322,7 @@ fn an_exception_for_a_component_is_for_that_component_alone() {
                 .verify("ecp.yaml")
                 .exits(4)
                 .prints("Violations: 1,")
-                .says("back has 1 violation(s), first cve.cve_blockers");
+                .says("back has 1 violation: cve.cve_blockers");
         }
     }
     policy.verify("tenant/gone").exits(2);

@@ -133,8 +133,8 @@ fn a_violation_on_standard_error() {
             WARN the transparency log is ignored: the key alone decides
             INFO examining image=127.0.0.1:PORT/acme/staging/web@sha256:DIGEST
             INFO wrote verified.json
-            error: the policy refuses the images: web has 1 violation(s), first main.licence: The image has no licence
-            hint: the report names each violation
+            error: the policy refuses the images: web has 1 violation: main.licence: The image has no licence
+            hint: verify-ec --info adds the description and the solution of each rule to the report
         "#]],
     );
 }
@@ -260,7 +260,7 @@ fn an_unsigned_image_on_standard_error() {
             WARN the transparency log is ignored: the key alone decides
             INFO examining image=127.0.0.1:PORT/acme/staging/web@sha256:DIGEST
             INFO wrote verified.json
-            error: the images are refused: web has 2 violation(s), first builtin.attestation.signature_check: No attestation is attached to 127.0.0.1:PORT/acme/staging/web@sha256:DIGEST: no rule was evaluated.
+            error: the images are refused: web has 2 violations, first builtin.attestation.signature_check: No attestation is attached to 127.0.0.1:PORT/acme/staging/web@sha256:DIGEST: no rule was evaluated.
             hint: attest its provenance (Tekton Chains, cosign attest), or give --allow-unattested to let the policy decide by the image and its signature alone; promote trust verify checks the signature
         "#]],
     );

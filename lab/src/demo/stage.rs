@@ -249,7 +249,8 @@ fn cause_in_line(line: &str) -> &str {
     match message.rsplit_once("\\n") {
         Some((_, candidate)) => candidate.split_once(": ").map_or(candidate, |(_, why)| why),
         None => message
-            .rsplit_once(", first ")
+            .rsplit_once(" violations, first ")
+            .or_else(|| message.rsplit_once(" 1 violation: "))
             .map_or(message, |(_, first)| first),
     }
 }
@@ -310,9 +311,11 @@ mod tests {
 
     #[test]
     fn a_line_of_a_log_file_ends_in_its_cause() {
-        let line = r#"ERROR the images are refused: web has 2 violation(s), first a.b: No. Error: none\n  x.att layer 0: no subject is this image hint="the report" exitCode=4"#;
+        let line = r#"ERROR the images are refused: web has 2 violations, first a.b: No. Error: none\n  x.att layer 0: no subject is this image hint="the report" exitCode=4"#;
         assert_eq!(cause_in_line(line), "no subject is this image");
-        let line = r#"ERROR it is refused: web has 1 violation(s), first a.b: Frozen hint="x""#;
+        let line = r#"ERROR it is refused: web has 1 violation: a.b: Frozen hint="x""#;
+        assert_eq!(cause_in_line(line), "a.b: Frozen");
+        let line = r#"ERROR it is refused: web has 2 violations, first a.b: Frozen hint="x""#;
         assert_eq!(cause_in_line(line), "a.b: Frozen");
         assert_eq!(cause_in_line("error: not there"), "not there");
     }

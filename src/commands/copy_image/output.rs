@@ -6,6 +6,7 @@ use super::{CopyJobs, CopyResult};
 use crate::{
     progress::shown_bytes,
     registry::{self, Planned, Registry},
+    text::counted,
 };
 
 /// Returns the plan of the copy, a paragraph for each image.
@@ -62,13 +63,5 @@ pub(super) fn report(registry: &Registry, done: &[registry::CopyOutcome], began:
             "copied {images} {noun}: {did}; {requests} requests in {:.1} s",
             took.as_secs_f64()
         );
-    }
-}
-
-/// Returns a number with its noun, in the plural except for 1.
-fn counted(number: u64, noun: &str) -> String {
-    match number {
-        1 => format!("1 {noun}"),
-        _ => format!("{number} {noun}s"),
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{ListVerdict, VerdictSubject, VerifyResult, inputs};
+use super::{ListVerdict, VerdictSubject, VerifyResult, inputs, verdict::next_step};
 use crate::{
     commands::{
         Context, Outcome,
@@ -18,6 +18,7 @@ use crate::{
     image::Digest,
     report::{Report, Show},
     snapshot::Images,
+    text::counted,
 };
 
 const VERIFIED: &str = "verified.json";
@@ -88,7 +89,7 @@ pub(super) async fn perform(request: &Merge, context: &Context) -> Result<Outcom
     let bytes = serde_json::to_vec(&verified).or_fail(Kind::Bug)?;
     write_file(&path, &bytes)?;
     let read = VerifiedFile::parse(&bytes, &path.display().to_string(), None);
-    let failure = refusal(&verified.components).filter(|_| request.strict);
+    let failure = refusal(&verified.components, request.show).filter(|_| request.strict);
     Ok(VerifyResult {
         written,
         verdict: Some(ListVerdict::Written(Box::new(
@@ -277,17 +278,21 @@ fn in_order(
 }
 
 /// Returns the reason why the images must not be promoted.
-fn refusal(components: &[VerifiedComponent]) -> Option<Failure> {
+fn refusal(components: &[VerifiedComponent], show: Show) -> Option<Failure> {
     let refused: Vec<_> = components.iter().filter(|one| !one.success).collect();
     let first = refused.first()?;
     let text = format!(
-        "{} of {} images are refused: {} has {} violation(s)",
+        "{} of {} refused: {} has {}",
         refused.len(),
-        components.len(),
+        counted(components.len() as u64, "image"),
         first.name,
-        first.violations
+        counted(first.violations, "violation")
     );
-    Some(Failure::message(Kind::Refused, text).hint("the report names each violation"))
+    let failure = Failure::message(Kind::Refused, text);
+    Some(match next_step(show) {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    })
 }
 
 fn refused(text: String) -> Failure {

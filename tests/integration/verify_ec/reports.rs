@@ -227,7 +227,7 @@ fn with_a_log_file_the_output_of_a_refusal_is_the_report_alone() {
     assert_eq!(report["success"], false);
     let log = scene.dir.read("run.log");
     assert!(
-        log.contains("ERROR the policy refuses the images: web has 1 violation(s)"),
+        log.contains("ERROR the policy refuses the images: web has 1 violation: "),
         "{log}"
     );
     // Without a report to read, the failure is said where it is seen.
