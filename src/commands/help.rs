@@ -11,7 +11,10 @@ pub(crate) use examples::examples;
 pub(crate) use topics::{TOPICS, exit_codes, variables};
 
 use super::Outcome;
-use crate::failure::{Failure, Kind};
+use crate::{
+    failure::{Failure, Kind},
+    lint::nearest,
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -43,8 +46,12 @@ fn of_command(path: &[String], command: &mut Command) -> Result<String, Failure>
         let names: Vec<_> = names.filter(|name| name != "help").collect();
         at = at.find_subcommand_mut(word).ok_or_else(|| {
             let known = names.join(", ");
+            let all = names.iter().map(String::as_str).chain(TOPICS);
+            let hint = match nearest(word, all) {
+                Some(near) => format!("did you mean {near}?"),
+                None => format!("the topics are {}", TOPICS.join(", ")),
+            };
             let text = format!("no command or topic {word:?}: expected one of {known}");
-            let hint = format!("the topics are {}", TOPICS.join(", "));
             Failure::message(Kind::Usage, text).hint(hint)
         })?;
     }

@@ -113,7 +113,25 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], shape: &Shape) -> Result<T
 pub(crate) fn yaml(text: &str) -> Result<Value, Error> {
     let options = serde_saphyr::options! { with_snippet: false };
     let read = serde_saphyr::from_str_with_options(text, options);
-    read.map_err(|error| Error::Syntax(error.to_string()))
+    read.map_err(|error| Error::Syntax(plain_words(&error.to_string())))
+}
+
+/// Replaces advice to programmers in a message of the YAML reader by words about the document.
+fn plain_words(message: &str) -> String {
+    const WORDS: [(&str, &str); 3] = [
+        (", set DuplicateKeyPolicy in Options if acceptable", ""),
+        (
+            "recursive references require weak recursion types",
+            "an alias refers to the node that it is in",
+        ),
+        (
+            "multiple YAML documents detected; use from_str_multiple or from_str_multiple_with_options",
+            "several documents, expected one",
+        ),
+    ];
+    WORDS.iter().fold(message.to_owned(), |text, (from, to)| {
+        text.replace(from, to)
+    })
 }
 
 /// Reads JSON or YAML. Text that starts as JSON is only read as JSON: a YAML reader would accept other documents.

@@ -14,7 +14,9 @@ use serde_json::{Map, Value};
 use crate::{
     commands::{attest, copy_image, extract_tag, gather_images, update_deployment, verify_ec},
     failure::{Failure, Kind},
-    json, text,
+    json,
+    lint::nearest,
+    text,
 };
 
 /// The sections that a configuration may have: the steps.
@@ -175,12 +177,18 @@ impl RunConfig {
     }
 }
 
-/// Refuses a name that is not one of the five steps.
+/// Returns a question for the known name that is most like the given one, if any is.
+fn meant<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    nearest(name, known).map_or_else(String::new, |known| format!(" (did you mean {known}?)"))
+}
+
+/// Refuses a name that is not one of the steps.
 fn check_step(step: &str) -> Result<(), String> {
     match STEPS.contains(&step) {
         true => Ok(()),
         false => Err(format!(
-            "no command {step:?}: expected one of {}",
+            "no command {step:?}{}: expected one of {}",
+            meant(step, STEPS.into_iter()),
             STEPS.join(", ")
         )),
     }
@@ -188,8 +196,14 @@ fn check_step(step: &str) -> Result<(), String> {
 
 /// Refuses a key that is not a flag of the step, or that `run` sets itself.
 fn check_key(step: &str, key: &str) -> Result<(), String> {
-    if !flags_of(step).contains(key) {
-        return Err(format!("{step} has no flag --{}", text::line(key)));
+    let flags = flags_of(step);
+    if !flags.contains(key) {
+        let name = key.trim_start_matches('-');
+        let meant = match flags.contains(name) {
+            true => format!(": write {name}, without dashes"),
+            false => meant(name, flags.iter().map(String::as_str)),
+        };
+        return Err(format!("{step} has no flag --{}{meant}", text::line(name)));
     }
     let own = OWN.iter().find(|(name, _)| *name == step);
     match own.is_some_and(|(_, keys)| keys.contains(&key)) {
@@ -374,6 +388,21 @@ mod tests {
         let flag = parse("copy-image:\n  nope: 1\n").unwrap_err();
         assert_eq!(flag.kind(), Kind::Usage);
         assert!(flag.to_string().contains("--nope"), "{flag}");
+    }
+
+    #[test]
+    fn a_misspelt_name_is_refused_with_the_nearest_one() {
+        for (text, near) in [
+            ("copy-imag: {}\n", "did you mean copy-image?"),
+            ("copy-image:\n  imutable: x\n", "did you mean immutable?"),
+            ("copy-image:\n  --tag: x\n", "write tag, without dashes"),
+        ] {
+            let refused = parse(text).unwrap_err().to_string();
+            assert!(refused.contains(near), "{refused}");
+        }
+        let far = parse("copy-image:\n  quite-another: x\n").unwrap_err();
+        assert!(!far.to_string().contains("did you mean"), "{far}");
+        assert!(parse("copy-image:\n  tag: x\n").is_ok());
     }
 
     #[test]
