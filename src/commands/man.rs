@@ -76,12 +76,11 @@ impl Pages {
         let name = path.replace(' ', "-");
         let mut command = command.clone().name(name.clone());
         let usage = command.render_usage().to_string();
-        if !is_main {
-            command = command.mut_args(|argument| {
-                let global = argument.is_global_set();
-                argument.hide(global)
-            });
-        }
+        command = command.mut_args(|argument| {
+            let is_elsewhere = argument.is_global_set() && !is_main;
+            // The generator leaves out the text of an argument that short help leaves out.
+            argument.hide_short_help(false).hide(is_elsewhere)
+        });
         let man = Man::new(command.clone().display_name(&name)).title(name.to_uppercase());
         let mut page = Vec::new();
         man.render_title(&mut page).or_fail(Kind::Bug)?;
