@@ -49,7 +49,7 @@ pub(crate) struct Event {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Error {
     /// The payload is not a JSON object.
-    #[error("the event is not a JSON object: {reason}")]
+    #[error("it is not the JSON object of an event: {reason}")]
     Json { reason: String },
     /// The payload does not have the shape of a supported host's event.
     #[error(
@@ -85,12 +85,17 @@ impl Event {
     /// # Errors
     /// Any [`Error`].
     pub(crate) fn parse(payload: &[u8]) -> Result<Self, Error> {
+        if payload.trim_ascii().is_empty() {
+            return Err(Error::Json {
+                reason: "it is empty".to_owned(),
+            });
+        }
         let payload: Value = serde_json::from_slice(payload).map_err(|error| Error::Json {
             reason: error.to_string(),
         })?;
         if !payload.is_object() {
             return Err(Error::Json {
-                reason: "expected an object".to_owned(),
+                reason: "it is another JSON value".to_owned(),
             });
         }
         let event = if payload["object_kind"].is_string() {
@@ -150,7 +155,7 @@ pub(crate) fn tag_of_ref(name: &str) -> Result<&str, Error> {
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
     if let Some(tag) = name.strip_prefix("refs/tags/") {
         return if tag.is_empty() {
-            Err(refuse("empty"))
+            Err(refuse("without a tag"))
         } else {
             Ok(tag)
         };

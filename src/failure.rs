@@ -126,7 +126,18 @@ impl Failure {
     /// Returns the cause without the hint.
     #[must_use]
     pub(crate) fn cause(&self) -> String {
-        format!("{:#}", self.source)
+        let mut text = String::new();
+        for link in self.source.chain().map(ToString::to_string) {
+            // Many errors show their source as a part of their own text.
+            if text.ends_with(&link) {
+                continue;
+            }
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&link);
+        }
+        text
     }
 
     /// Returns the hint: the next thing to type or to look at.
@@ -191,5 +202,17 @@ mod tests {
             .hint("free some room");
         let shown = "writing images.json: disk full\nhint: free some room";
         assert_eq!(failure.to_string(), shown);
+    }
+
+    #[test]
+    fn shows_a_cause_once_although_the_text_around_it_repeats_it() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("component \"web\": {source}")]
+        struct Around {
+            source: std::io::Error,
+        }
+        let source = std::io::Error::other("disk full");
+        let failure = Failure::new(Kind::Usage, Around { source }).context("images.json");
+        assert_eq!(failure.cause(), "images.json: component \"web\": disk full");
     }
 }

@@ -108,13 +108,20 @@ impl Kube {
                 .into_iter()
                 .collect(),
         };
-        let files: Vec<_> = files
-            .into_iter()
+        let named = files;
+        let files: Vec<_> = named
+            .iter()
             .filter(|file| file.try_exists().unwrap_or(true))
+            .cloned()
             .collect();
-        match files.is_empty() {
-            true => Self::of_pod(env, account),
-            false => Self::of_config(&files, env),
+        let is_pod = env.get("KUBERNETES_SERVICE_HOST").is_some();
+        match (files.is_empty(), env.get("KUBECONFIG")) {
+            (true, Some(list)) if !is_pod => Err(Error::NoCluster {
+                what: "the server".to_owned(),
+                reason: format!("KUBECONFIG is {list}, which does not exist"),
+            }),
+            (true, _) => Self::of_pod(env, account),
+            (false, _) => Self::of_config(&files, env),
         }
     }
 
@@ -133,7 +140,12 @@ impl Kube {
             text.map_err(|error| missing(name, format!("{}: {error}", path.display())))
         };
         let host = env.get("KUBERNETES_SERVICE_HOST");
-        let host = host.ok_or_else(|| missing("the server", "this is not a pod".to_owned()))?;
+        let host = host.ok_or_else(|| {
+            missing(
+                "the server",
+                "there is no kubeconfig, and this is not a pod".to_owned(),
+            )
+        })?;
         let port = env.get("KUBERNETES_SERVICE_PORT").unwrap_or("443");
         let base = server(host, port)?;
         let options = HttpOptions {

@@ -9,7 +9,7 @@ import data.attested
 
 # METADATA
 # title: The image is built from the commit of the Git tag
-# description: The provenance names the commit to which the Git tag was peeled.
+# description: The provenance names the commit of the Git tag.
 # custom:
 #   short_name: commit
 #   solution: Build the tagged commit, and promote the image of that build.

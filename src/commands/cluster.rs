@@ -31,12 +31,13 @@ pub(crate) struct ObjectName {
 }
 
 impl ObjectName {
-    /// Parses `[NAMESPACE/]NAME`, with or without `k8s:` before it.
+    /// Parses `[NAMESPACE/]NAME`, with or without `k8s:` or `k8s://` before it.
     ///
     /// # Errors
     /// [`kube::Error::Name`].
     pub(crate) fn parse(text: &str) -> Result<Self, kube::Error> {
         let text = text.strip_prefix("k8s:").unwrap_or(text);
+        let text = text.strip_prefix("//").unwrap_or(text);
         let (namespace, name) = match text.split_once('/') {
             Some((namespace, name)) => (Some(namespace), name),
             None => (None, text),

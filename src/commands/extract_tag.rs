@@ -185,10 +185,18 @@ impl TagRequest {
             repository: None,
         };
         match &self.source {
-            TagSource::Ref(name) => Ok(plain(event::tag_of_ref(name).or_fail(Kind::Usage)?, "ref")),
+            TagSource::Ref(name) => {
+                let tag = event::tag_of_ref(name).or_fail(Kind::Usage);
+                let hint = "--ref takes the full ref of a pushed tag, --tag the name of one";
+                Ok(plain(tag.map_err(|failure| failure.hint(hint))?, "ref"))
+            }
             TagSource::Tag(tag) => Ok(plain(tag, "tag")),
             TagSource::EventFile(path) => {
-                let event = Event::parse(&context.read(path)?).or_fail(Kind::Usage)?;
+                let event = Event::parse(&context.read(path)?).or_fail(Kind::Usage);
+                let event = event.map_err(|failure| match path.to_str() {
+                    Some("-") => failure.context("the event on standard input"),
+                    _ => failure.context(format!("the event in {}", path.display())),
+                })?;
                 self.check_release(&event)?;
                 let kind = event.kind.as_str();
                 Ok(TagEvent {
@@ -317,7 +325,10 @@ fn fill(
                 ),
             )
         };
-        let (name, after) = behind.split_once('}').ok_or_else(|| wrong(behind))?;
+        let (name, after) = behind.split_once('}').ok_or_else(|| {
+            let text = format!("{flag} {template:?} has a {{ without its }}");
+            Failure::message(Kind::Usage, text)
+        })?;
         let number = |part: fn(&semver::Version) -> u64| {
             let version = version.ok_or_else(|| {
                 Failure::message(

@@ -252,7 +252,8 @@ impl GatherRequest {
             Some((flag, _)) if self.revision.is_none() => Err(Failure::message(
                 Kind::Usage,
                 format!("{flag} needs --revision"),
-            )),
+            )
+            .hint("give the Git tag of the release, as --revision v1.0")),
             _ => Ok(()),
         }
     }
@@ -312,7 +313,8 @@ impl GatherRequest {
             None => Err(Failure::message(
                 Kind::NotFound,
                 format!("no tag {tag:?} in {shown}"),
-            )),
+            )
+            .hint("--revision takes a Git tag or a full commit: a branch or a short commit may change")),
         }
     }
 
@@ -387,6 +389,7 @@ impl GatherRequest {
             return Err(Failure::message(Kind::Usage, message));
         }
         let mut found = Vec::new();
+        let searched: Vec<_> = tags.iter().map(ToString::to_string).collect();
         for tag in tags {
             let manifest = context
                 .registry
@@ -398,6 +401,10 @@ impl GatherRequest {
                 None if self.cross_check => return Err(no_image(&format!("{repository}:{tag}"))),
                 None => {}
             }
+        }
+        if found.is_empty() && !self.cross_check {
+            let tags = searched.join(" or ");
+            return Err(no_image(&format!("{repository} with the tag {tags}")));
         }
         self.agree(repository, found)
     }
@@ -434,7 +441,7 @@ impl GatherRequest {
 
 fn no_image(reference: &str) -> Failure {
     Failure::message(Kind::NotFound, format!("no image {reference}"))
-        .hint("was it built and pushed? --strategy sets the tag by which it is found")
+        .hint("check that it was built and pushed; --strategy sets the tag by which it is found")
 }
 
 fn describe(tag: Option<Tag>, manifest: &Manifest) -> Result<ImageOrigin, Failure> {

@@ -97,8 +97,18 @@ pub(in crate::commands) async fn resolve(
     };
     let manifest = registry.manifest(repository, &version).await;
     let manifest = manifest.map_err(registry_failure)?;
-    let manifest = manifest
-        .ok_or_else(|| Failure::message(Kind::NotFound, format!("{given} does not exist")))?;
+    let manifest = manifest.ok_or_else(|| {
+        let is_bare = reference.tag.is_none() && reference.digest.is_none();
+        let latest = if is_bare { ":latest" } else { "" };
+        let text = format!("{given}{latest} does not exist");
+        let hint = match is_bare {
+            true => "name the image as REPOSITORY:TAG or REPOSITORY@sha256:…",
+            false => {
+                "check the tag or digest, and the login: a registry may hide an image without one"
+            }
+        };
+        Failure::message(Kind::NotFound, text).hint(hint)
+    })?;
     let mut children = Vec::new();
     if let Content::Index(index) = manifest.content().map_err(registry_failure)? {
         for child in index.manifests {

@@ -63,7 +63,13 @@ pub(crate) fn run(
         tracing::info!("{file}: {kind} is not checked");
     }
     if report.checked == 0 {
-        let failure = Failure::message(Kind::NotFound, "the files hold no Tekton resource");
+        let named: Vec<_> = args.files.iter().take(3).collect();
+        let named: Vec<_> = named
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        let text = format!("no Tekton resource in {}", named.join(", "));
+        let failure = Failure::message(Kind::NotFound, text);
         return Err(failure.hint("name files with a Task, Pipeline, PipelineRun or StepAction"));
     }
     if args.strict {

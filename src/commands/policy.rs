@@ -69,9 +69,15 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 /// Reads policies and data from files and directories.
 fn read(paths: &[PathBuf]) -> Result<PolicyFiles, Failure> {
     PolicyFiles::read(paths).map_err(|error| {
-        let missing = matches!(&error, FilesError::Read { source, .. }
-            if source.kind() == std::io::ErrorKind::NotFound);
-        let kind = if missing { Kind::NotFound } else { Kind::Usage };
-        Failure::new(kind, error)
+        let missing = match &error {
+            FilesError::Read { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
+                Some(format!("{} does not exist", path.display()))
+            }
+            _ => None,
+        };
+        match missing {
+            Some(text) => Failure::message(Kind::NotFound, text),
+            None => Failure::new(Kind::Usage, error),
+        }
     })
 }

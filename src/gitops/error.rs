@@ -4,6 +4,9 @@ use std::{collections::BTreeSet, fmt};
 
 use super::tree::Tree;
 
+/// The reason of [`Error::PathSyntax`] for a path that leaves the repository.
+pub(super) const BELOW_ROOT: &str = "expected a path below the repository's root";
+
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
     /// The path from the root of the repository.
@@ -54,7 +57,7 @@ pub(crate) enum Error {
     #[error("{file}:1:1: it is a symbolic link to {target}")]
     Link { file: String, target: String },
     /// The path does not follow the grammar.
-    #[error("path {path:?} of the command line, which is in no file, is malformed: {reason}")]
+    #[error("path {path:?} on the command line, not in a file, is malformed: {reason}")]
     PathSyntax { path: String, reason: String },
     /// A file or directory from the command line, or of the usual layout, that does not exist.
     #[error("{path} does not exist in the GitOps repository, so there is no line to name{there}")]
@@ -168,6 +171,9 @@ impl Error {
                 at.file
             ),
             Self::Link { target, .. } => format!("name the file itself: {target}"),
+            Self::PathSyntax { reason, .. } if reason == BELOW_ROOT => {
+                "write the path from the root of the repository, without a leading / and without ..".to_owned()
+            }
             Self::PathSyntax { .. } => {
                 "write .key[0][name=web].key; quote keys with dots or slashes: .\"a.b/c\".d".to_owned()
             }

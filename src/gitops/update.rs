@@ -2,7 +2,7 @@
 
 use super::{
     EditOptions, EditOutcome, Error, TargetComponent, WrittenImage,
-    error::Position,
+    error::{BELOW_ROOT, Position},
     graph::{
         self, Overlay, OverlaySource, build, compare,
         places::places,
@@ -430,7 +430,7 @@ fn checked(path: &str) -> Result<String, Error> {
         .filter(|_| !path.is_empty())
         .ok_or_else(|| Error::PathSyntax {
             path: path.to_owned(),
-            reason: "expected a path below the repository's root".to_owned(),
+            reason: BELOW_ROOT.to_owned(),
         })
 }
 

@@ -83,7 +83,7 @@ impl From<TransportError> for Failed {
         let problem = problem(&error);
         let text = match problem {
             Problem::Refused => "connection refused".to_owned(),
-            Problem::Name => "its name cannot be resolved".to_owned(),
+            Problem::Name => "the host name cannot be resolved".to_owned(),
             Problem::Unreachable if error.is_timeout() => "no connection within 10 s".to_owned(),
             Problem::SpeaksPlain => "it answers plain HTTP, not TLS".to_owned(),
             Problem::SpeaksTls => "it answers TLS, not plain HTTP".to_owned(),

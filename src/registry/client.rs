@@ -112,6 +112,16 @@ impl From<Digest> for Version {
     }
 }
 
+impl Version {
+    /// Returns the version as a message names it: `tag v1.0`, `image sha256:…`.
+    pub(super) fn named(&self) -> String {
+        match self {
+            Self::Tag(tag) => format!("tag {tag}"),
+            Self::Digest(digest) => format!("image {digest}"),
+        }
+    }
+}
+
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -66,7 +66,7 @@ pub(crate) enum Error {
         searched: String,
     },
     /// The registry answered with an error.
-    #[error("{method} {url} was answered with status {status}: {message}")]
+    #[error("{method} {url} was answered with status {status}{said}", said = suffix(message))]
     Status {
         method: String,
         url: String,
@@ -148,6 +148,14 @@ fn denied(url: &str, status: u16, credentials: &Option<String>, searched: &str) 
         (None, _) => {
             format!("{url} answered {status} without credentials, none found in {searched}")
         }
+    }
+}
+
+/// Returns the registry's message behind a colon, or nothing without one.
+fn suffix(message: &str) -> String {
+    match message.trim() {
+        "" => String::new(),
+        message => format!(": {message}"),
     }
 }
 

@@ -107,7 +107,7 @@ impl Planned {
             what,
             repository: item.from.to_string(),
         };
-        let root = root.ok_or_else(|| missing(format!("image {}", item.version)))?;
+        let root = root.ok_or_else(|| missing(item.version.named()))?;
         let root = match &rules.platform {
             Some(platform) => of_platform(&item.from, root, platform).await?,
             None => root,

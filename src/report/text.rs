@@ -60,6 +60,9 @@ pub(super) fn render(report: &Report, show: Show) -> String {
     text
 }
 
+/// The beginning of upstream's sentence about an image that could not be judged.
+const VALIDATING: &str = "error validating image ";
+
 /// Writes notes that upstream's report does not have: skipped checks, exceptions, omitted children, errors.
 fn notes(text: &mut String, report: &Report) {
     let start = text.len();
@@ -69,7 +72,13 @@ fn notes(text: &mut String, report: &Report) {
     for component in &report.components {
         let name = one_line(&component.name);
         if let Some(error) = &component.error {
-            line(text, format_args!("Error: {name}: {}", one_line(error)));
+            // The rest of upstream's sentence repeats the image and the component.
+            let of = format!(" of component {}: ", component.name);
+            let cause = error
+                .split_once(&of)
+                .filter(|(start, _)| start.starts_with(VALIDATING));
+            let cause = cause.map_or(error.as_str(), |(_, cause)| cause);
+            line(text, format_args!("Error: {name}: {}", one_line(cause)));
         }
         for exception in &component.exceptions {
             let exception = one_line(exception);

@@ -136,7 +136,7 @@ fn says_which_flags_belong_together() {
     world
         .follow(&["--image=web=reg.example/web:v1"])
         .exits(2)
-        .says("--image web=reg.example/web:v1");
+        .says("--image of web: \"reg.example/web:v1\"");
     let key = format!("--public-key={}", world.universe.public_key().display());
     let without = ["update-deployment", "--local=.", "--dry-run", &key];
     world

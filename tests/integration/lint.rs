@@ -163,7 +163,7 @@ fn ends_with_the_documented_codes() {
     dir.write("other.yaml", "kind: Secret\n");
     dir.promote(&["lint", "other.yaml"])
         .exits(3)
-        .says("hold no Tekton resource");
+        .says("no Tekton resource in ");
     dir.promote(&["lint", "absent.yaml"]).exits(3);
     dir.promote(&["lint"]).exits(2);
 }

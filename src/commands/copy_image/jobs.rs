@@ -179,11 +179,16 @@ impl CopyJob {
             Some(version) => version.clone(),
             None => {
                 let only = from.only_image().map_err(registry_failure)?;
-                let missing = || {
-                    Failure::message(
-                        Kind::Usage,
-                        format!("{from} does not have exactly one image: name its tag"),
-                    )
+                let missing = || match &self.from {
+                    End::Layout(layout) if !layout.path().join("index.json").exists() => {
+                        let text = format!("{from} is not an image layout: it has no index.json");
+                        Failure::message(Kind::NotFound, text)
+                    }
+                    _ => {
+                        let text = format!("{from} does not have exactly one image");
+                        Failure::message(Kind::Usage, text)
+                            .hint(format!("name its tag: {from}:TAG"))
+                    }
                 };
                 only.ok_or_else(missing)?.into()
             }
@@ -266,17 +271,19 @@ fn single_image(
     }
     if tags.is_empty() {
         let message = format!(
-            "{} has no tag: name the one that the image gets",
+            "{} has no tag: expected the one that the image gets",
             destination.text
         );
-        return Err(Failure::message(Kind::Usage, message));
+        let bare = destination.text.split('@').next().unwrap_or_default();
+        return Err(Failure::message(Kind::Usage, message).hint(format!("write {bare}:TAG")));
     }
     let version = match (digest, &source_tag) {
         (Some(digest), _) => Some(digest.into()),
         (None, Some(tag)) => Some(tag.clone().into()),
         (None, None) if from.repository().is_some() => {
             let message = format!("{} names neither tag nor digest", source.text);
-            return Err(Failure::message(Kind::Usage, message));
+            let hint = format!("write {0}:TAG or {0}@sha256:…", source.text);
+            return Err(Failure::message(Kind::Usage, message).hint(hint));
         }
         (None, None) => None,
     };

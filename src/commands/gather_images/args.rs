@@ -8,7 +8,7 @@ use super::{GatherRequest, ImageSource, NamedRepository};
 use crate::{
     commands::cluster::ClusterFlags,
     failure::{Failure, Kind},
-    image::Repository,
+    image::{ReferenceError, Repository},
 };
 
 #[derive(Debug, clap::Args)]
@@ -147,9 +147,19 @@ pub(in crate::commands) fn named_repository(given: &str) -> Result<NamedReposito
         _ => (None, given),
     };
     let repository = repository.strip_prefix("docker://").unwrap_or(repository);
-    let repository: Repository = repository
-        .parse()
-        .map_err(|error| Failure::new(Kind::Usage, error).context(format!("--image {given}")))?;
+    let repository: Repository = repository.parse().map_err(|error| {
+        let hint = match &error {
+            ReferenceError::NotBare { .. } => {
+                "leave the tag out: the image is found by --revision, as --strategy tells"
+            }
+            _ => "write it as [NAME=]REGISTRY/REPOSITORY, and repeat --image for each image",
+        };
+        let failure = Failure::new(Kind::Usage, error).hint(hint);
+        match name {
+            Some(name) => failure.context(format!("--image of {name}")),
+            None => failure.context("--image"),
+        }
+    })?;
     let name = name.unwrap_or_else(|| repository.last_segment()).to_owned();
     Ok(NamedRepository { name, repository })
 }

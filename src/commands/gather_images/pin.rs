@@ -11,6 +11,7 @@ use crate::{
     image::Reference,
     registry::{Manifest, Version},
     snapshot::{GitSource, Promote, Snapshot, names_components},
+    text,
 };
 
 /// Reads a Snapshot, given as JSON or in a file, and returns its name for messages too.
@@ -49,6 +50,10 @@ impl GatherRequest {
                     .repository
                     .last_segment()
                     .clone_into(&mut component.name);
+            }
+            if reference.digest.is_none() {
+                let name = text::line(&component.name);
+                tracing::info!("{name}: {reference} is {}", manifest.digest);
             }
             component.container_image = reference.repository.pinned(manifest.digest).to_string();
             let key = match found.contains_key(&component.name) {

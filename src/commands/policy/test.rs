@@ -41,6 +41,18 @@ pub(super) struct Args {
 /// [`Kind::Usage`] for policies that cannot be used, [`Kind::NotFound`] without tests.
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let files = read(&args.path)?;
+    if files.modules.is_empty() {
+        let paths: Vec<_> = args
+            .path
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        let text = format!(
+            "no .rego file in {}: expected rules and their tests",
+            paths.join(", ")
+        );
+        return Err(Failure::message(Kind::Usage, text));
+    }
     let texts: BTreeMap<String, String> = files
         .modules
         .iter()

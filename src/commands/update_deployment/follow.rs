@@ -143,10 +143,10 @@ impl Follow {
             return Ok(Some(placed));
         }
         let outcome = Outcome::from(done);
-        tracing::warn!(
-            "{}",
-            crate::text::lines(&String::from_utf8_lossy(&outcome.stdout))
-        );
+        let report = String::from_utf8_lossy(&outcome.stdout);
+        for line in report.lines().filter(|line| !line.trim().is_empty()) {
+            tracing::warn!("{}", crate::text::line(line));
+        }
         Err(outcome
             .failure
             .unwrap_or_else(|| Failure::message(Kind::Refused, "the images have no verdict")))

@@ -113,7 +113,12 @@ fn requested_images(request: &DeployRequest, context: &Context) -> Result<Images
         } => {
             let path = context.path(file.as_deref(), "promoted.json");
             let bytes = context.read(&path).map_err(|failure| {
-                failure.hint("run copy-image first, or name what to deploy as [NAME=]REF@DIGEST")
+                failure.hint(match only.is_empty() {
+                    true => "run copy-image first, or name its file by --promoted",
+                    false => {
+                        "run copy-image first: promoted.json must list the image; --unverified deploys --image without it"
+                    }
+                })
             })?;
             let origin = path.display().to_string();
             let placed = PromotedFile::parse(&bytes, &origin, *digest).map_err(handover_failure)?;

@@ -198,7 +198,7 @@ fn every_refusal_names_its_place_or_says_why_not_and_the_way_forward() {
         let unplaced = match variant(&error) {
             "NoFile" | "NoMarker" => text.contains("so there is no line to name"),
             "List" => text.contains("so no file or line is named"),
-            "PathSyntax" => text.contains("of the command line, which is in no file"),
+            "PathSyntax" => text.contains("on the command line, not in a file"),
             _ => false,
         };
         assert!(is_placed(&text) || unplaced, "{text}");
