@@ -94,7 +94,10 @@ fn manual_pages_and_completions_are_there() {
     dir.promote(&["man", "--dir=man"]).exits(0);
     assert!(dir.read("man/promote-copy-image.1").contains("copy"));
     let main = dir.read("man/promote.1");
-    assert!(main.contains("The least important level to log"), "{main}");
+    assert!(
+        main.contains("Log messages of this level and above"),
+        "{main}"
+    );
 }
 
 /// Every command of the tree with the names that lead to it.

@@ -228,8 +228,11 @@ fn each_exit_code_of_trust_verify_has_its_cause() {
         let flags = [&key[..], more].concat();
         verify(&at("acme/app:v1.0"), &flags)
     };
-    with(&[]).exits(0);
-    with(&["--trusted-root=public-good"]).exits(0);
+    let unsigned = "no signatures found";
+    with(&[]).exits(4).prints(unsigned);
+    with(&["--trusted-root=public-good"])
+        .exits(4)
+        .prints(unsigned);
     with(&["--trusted-root=/no/root.json"])
         .exits(3)
         .says("/no/root.json does not exist");
