@@ -8,9 +8,9 @@ mod bitbucket_server;
 mod gitea;
 mod github;
 mod gitlab;
+mod request;
 
 use std::{
-    collections::BTreeMap,
     fs,
     path::PathBuf,
     process::Command,
@@ -21,6 +21,7 @@ use std::{
 use app::App;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hyper::{Method, Response, header::HeaderMap};
+use request::{ApiRequest, decoded, pairs};
 use serde_json::{Value, json};
 
 use crate::{
@@ -109,14 +110,6 @@ pub struct Forge {
     /// The path below which the host is installed, `/ROOT` or empty.
     below: String,
     state: Mutex<ForgeState>,
-}
-
-/// A parsed request to the API.
-struct Ask<'a> {
-    method: &'a str,
-    parts: Vec<String>,
-    query: BTreeMap<String, String>,
-    body: Value,
 }
 
 /// The status and the JSON body of an answer.
@@ -286,19 +279,19 @@ impl Forge {
         };
         let path = path.strip_prefix(&self.below).unwrap_or(path);
         let parts = path.split('/').skip(1).map(decoded);
-        let ask = Ask {
+        let request = ApiRequest {
             method: method.as_str(),
             parts: parts.collect(),
             query: pairs(query),
             body,
         };
         let answered = match self.kind {
-            Kind::GitLab => gitlab::answer(self, &ask),
-            Kind::GitHub => github::answer(self, &ask),
-            Kind::Gitea => gitea::answer(self, &ask),
-            Kind::Bitbucket => bitbucket::answer(self, &ask),
-            Kind::BitbucketDataCenter => bitbucket_server::answer(self, &ask),
-            Kind::Azure => azure::answer(self, &ask),
+            Kind::GitLab => gitlab::answer(self, &request),
+            Kind::GitHub => github::answer(self, &request),
+            Kind::Gitea => gitea::answer(self, &request),
+            Kind::Bitbucket => bitbucket::answer(self, &request),
+            Kind::BitbucketDataCenter => bitbucket_server::answer(self, &request),
+            Kind::Azure => azure::answer(self, &request),
         };
         answered.unwrap_or_else(|refused| refused)
     }
@@ -453,55 +446,6 @@ impl Forge {
     }
 }
 
-impl Ask<'_> {
-    /// Refuses members that are not in the list, and a body that lacks one of the first.
-    fn only(&self, needed: &[&str], others: &[&str]) -> Result<(), Answer> {
-        let empty = serde_json::Map::new();
-        let members = self.body.as_object().unwrap_or(&empty);
-        for name in members.keys() {
-            if !needed.contains(&name.as_str()) && !others.contains(&name.as_str()) {
-                let text = format!("unknown member {name}");
-                return Err((422, json!({"message": text})));
-            }
-        }
-        match needed.iter().find(|name| !members.contains_key(**name)) {
-            Some(name) => Err((422, json!({"message": format!("{name} is missing")}))),
-            None => Ok(()),
-        }
-    }
-
-    /// Refuses parameters that are not in the list.
-    fn only_query(&self, known: &[&str]) -> Result<(), Answer> {
-        let unknown = self
-            .query
-            .keys()
-            .find(|name| !known.contains(&name.as_str()));
-        match unknown {
-            Some(name) => Err((400, json!({"message": format!("unknown parameter {name}")}))),
-            None => Ok(()),
-        }
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.body[name].as_str().unwrap_or_default().to_owned()
-    }
-
-    fn texts(&self, name: &str) -> Vec<String> {
-        let all = self.body[name].as_array().into_iter().flatten();
-        all.filter_map(|one| one.as_str().map(str::to_owned))
-            .collect()
-    }
-
-    fn param(&self, name: &str) -> Option<&str> {
-        self.query.get(name).map(String::as_str)
-    }
-
-    /// Returns the segments of the path.
-    fn path(&self) -> Vec<&str> {
-        self.parts.iter().map(String::as_str).collect()
-    }
-}
-
 fn not_found() -> Answer {
     (404, json!({"message": "404 Not Found"}))
 }
@@ -518,37 +462,4 @@ fn json_response(status: u16, headers: &[(&str, String)], body: &Value) -> Respo
         Value::Null => response(status, &headers, ""),
         body => response(status, &headers, body.to_string()),
     }
-}
-
-fn pairs(query: &str) -> BTreeMap<String, String> {
-    let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    pairs
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (
-                decoded(&name.replace('+', " ")),
-                decoded(&value.replace('+', " ")),
-            )
-        })
-        .collect()
-}
-
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let digits = tail.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        let value = digits.and_then(|two| u8::from_str_radix(two, 16).ok());
-        match (first, value) {
-            (b'%', Some(value)) => {
-                bytes.push(value);
-                rest = &tail[2..];
-            }
-            _ => {
-                bytes.push(first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }

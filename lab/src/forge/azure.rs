@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Ask, ChangeRequest, CommitStatus, Forge, not_found};
+use super::{Answer, ApiRequest, ChangeRequest, CommitStatus, Forge, not_found};
 
-pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let path = ask.path();
+pub(super) fn answer(forge: &Forge, request: &ApiRequest<'_>) -> Result<Answer, Answer> {
+    let path = request.path();
     let [
         owner,
         project,
@@ -18,27 +18,27 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
     else {
         return Err(not_found());
     };
-    if ask.param("api-version") != Some("7.1") {
+    if request.param("api-version") != Some("7.1") {
         return Err((400, json!({"message": "No api-version was supplied."})));
     }
     let repository = format!("{owner}/{project}/_git/{name}");
-    match (ask.method, rest) {
-        ("GET", ["pullrequests"]) => list_requests(forge, ask),
-        ("POST", ["pullrequests"]) => create_request(forge, ask, &repository),
+    match (request.method, rest) {
+        ("GET", ["pullrequests"]) => list_requests(forge, request),
+        ("POST", ["pullrequests"]) => create_request(forge, request, &repository),
         ("GET", ["pullrequests", number]) => Ok((200, show(&forge.get(number)?))),
-        ("PATCH", ["pullrequests", number]) => change_request(forge, ask, number),
+        ("PATCH", ["pullrequests", number]) => change_request(forge, request, number),
         ("POST", ["pullrequests", number, "labels"]) => {
-            ask.only(&["name"], &[])?;
-            forge.change(number, |one| one.labels.push(ask.text("name")))?;
+            request.only(&["name"], &[])?;
+            forge.change(number, |one| one.labels.push(request.text("name")))?;
             Ok((200, json!({})))
         }
         ("PUT", ["pullrequests", number, "reviewers", id]) => {
-            ask.only(&["id"], &["vote"])?;
+            request.only(&["id"], &["vote"])?;
             forge.change(number, |one| one.reviewers.push((*id).to_owned()))?;
             Ok((200, json!({})))
         }
         ("POST", ["commits", commit, "statuses"]) => {
-            let status = status(ask, commit)?;
+            let status = status(request, commit)?;
             forge.set(&repository, status)?;
             Ok((201, json!({"id": 1})))
         }
@@ -46,14 +46,14 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
     }
 }
 
-fn list_requests(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    ask.only_query(&[
+fn list_requests(forge: &Forge, request: &ApiRequest<'_>) -> Result<Answer, Answer> {
+    request.only_query(&[
         "api-version",
         "searchCriteria.status",
         "searchCriteria.sourceRefName",
         "searchCriteria.targetRefName",
     ])?;
-    let branch = |name: &str| ask.param(name)?.strip_prefix("refs/heads/");
+    let branch = |name: &str| request.param(name)?.strip_prefix("refs/heads/");
     let found = forge.open_of(
         branch("searchCriteria.sourceRefName"),
         branch("searchCriteria.targetRefName"),
@@ -62,11 +62,15 @@ fn list_requests(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
     Ok((200, json!({"value": found, "count": found.len()})))
 }
 
-fn create_request(forge: &Forge, ask: &Ask<'_>, repository: &str) -> Result<Answer, Answer> {
+fn create_request(
+    forge: &Forge,
+    request: &ApiRequest<'_>,
+    repository: &str,
+) -> Result<Answer, Answer> {
     let others = ["description", "labels", "reviewers"];
-    ask.only(&["sourceRefName", "targetRefName", "title"], &others)?;
+    request.only(&["sourceRefName", "targetRefName", "title"], &others)?;
     let branch = |name: &str| {
-        let full = ask.text(name);
+        let full = request.text(name);
         full.strip_prefix("refs/heads/")
             .unwrap_or_default()
             .to_owned()
@@ -74,46 +78,46 @@ fn create_request(forge: &Forge, ask: &Ask<'_>, repository: &str) -> Result<Answ
     let new = ChangeRequest {
         source: branch("sourceRefName"),
         target: branch("targetRefName"),
-        title: ask.text("title"),
-        body: ask.text("description"),
-        labels: members(&ask.body["labels"], "name"),
-        reviewers: members(&ask.body["reviewers"], "id"),
+        title: request.text("title"),
+        body: request.text("description"),
+        labels: members(&request.body["labels"], "name"),
+        reviewers: members(&request.body["reviewers"], "id"),
         ..ChangeRequest::default()
     };
     let made = forge.create(repository, new, 409)?;
     Ok((201, show(&made)))
 }
 
-fn change_request(forge: &Forge, ask: &Ask<'_>, number: &str) -> Result<Answer, Answer> {
+fn change_request(forge: &Forge, request: &ApiRequest<'_>, number: &str) -> Result<Answer, Answer> {
     let known = [
         "title",
         "description",
         "autoCompleteSetBy",
         "completionOptions",
     ];
-    ask.only(&[], &known)?;
+    request.only(&[], &known)?;
     let changed = forge.change(number, |one| {
-        if ask.body["title"].is_string() {
-            one.title = ask.text("title");
+        if request.body["title"].is_string() {
+            one.title = request.text("title");
         }
-        if ask.body["description"].is_string() {
-            one.body = ask.text("description");
+        if request.body["description"].is_string() {
+            one.body = request.text("description");
         }
-        one.auto_merge |= ask.body["autoCompleteSetBy"]["id"] == "creator";
+        one.auto_merge |= request.body["autoCompleteSetBy"]["id"] == "creator";
     })?;
     Ok((200, show(&changed)))
 }
 
-fn status(ask: &Ask<'_>, commit: &str) -> Result<CommitStatus, Answer> {
-    ask.only(&["state", "context"], &["description", "targetUrl"])?;
-    let context = &ask.body["context"];
+fn status(request: &ApiRequest<'_>, commit: &str) -> Result<CommitStatus, Answer> {
+    request.only(&["state", "context"], &["description", "targetUrl"])?;
+    let context = &request.body["context"];
     let name = |key: &str| context[key].as_str().unwrap_or_default().to_owned();
     Ok(CommitStatus {
         commit: commit.to_owned(),
-        state: ask.text("state"),
+        state: request.text("state"),
         context: format!("{}/{}", name("genre"), name("name")),
-        description: ask.text("description"),
-        link: ask.body["targetUrl"].as_str().map(str::to_owned),
+        description: request.text("description"),
+        link: request.body["targetUrl"].as_str().map(str::to_owned),
     })
 }
 

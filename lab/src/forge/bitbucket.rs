@@ -2,39 +2,43 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Ask, ChangeRequest, CommitStatus, Forge, not_found};
+use super::{Answer, ApiRequest, ChangeRequest, CommitStatus, Forge, not_found};
 
-pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let path = ask.path();
+pub(super) fn answer(forge: &Forge, request: &ApiRequest<'_>) -> Result<Answer, Answer> {
+    let path = request.path();
     let [_, "repositories", owner, name, rest @ ..] = path.as_slice() else {
         return Err(not_found());
     };
     let repository = format!("{owner}/{name}");
-    match (ask.method, rest) {
-        ("GET", ["pullrequests"]) => list_requests(forge, ask, &repository),
-        ("POST", ["pullrequests"]) => create_request(forge, ask, &repository),
+    match (request.method, rest) {
+        ("GET", ["pullrequests"]) => list_requests(forge, request, &repository),
+        ("POST", ["pullrequests"]) => create_request(forge, request, &repository),
         ("GET", ["pullrequests", number]) => {
             Ok((200, show(forge, &repository, &forge.get(number)?)))
         }
         ("PUT", ["pullrequests", number]) => {
-            ask.only(&["title"], &["description", "reviewers"])?;
+            request.only(&["title"], &["description", "reviewers"])?;
             let changed = forge.change(number, |one| {
-                one.title = ask.text("title");
-                one.body = ask.text("description");
-                one.reviewers = reviewers(&ask.body["reviewers"]);
+                one.title = request.text("title");
+                one.body = request.text("description");
+                one.reviewers = reviewers(&request.body["reviewers"]);
             })?;
             Ok((200, show(forge, &repository, &changed)))
         }
         ("POST", ["commit", commit, "statuses", "build"]) => {
-            set_status(forge, ask, &repository, commit)
+            set_status(forge, request, &repository, commit)
         }
         _ => Err(not_found()),
     }
 }
 
-fn list_requests(forge: &Forge, ask: &Ask<'_>, repository: &str) -> Result<Answer, Answer> {
-    ask.only_query(&["q"])?;
-    let filter = ask.param("q").unwrap_or_default();
+fn list_requests(
+    forge: &Forge,
+    request: &ApiRequest<'_>,
+    repository: &str,
+) -> Result<Answer, Answer> {
+    request.only_query(&["q"])?;
+    let filter = request.param("q").unwrap_or_default();
     let quoted: Vec<_> = filter.split('"').skip(1).step_by(2).collect();
     let [source, target, "OPEN"] = quoted.as_slice() else {
         return Err((400, json!({"error": {"message": "bad filter"}})));
@@ -47,24 +51,28 @@ fn list_requests(forge: &Forge, ask: &Ask<'_>, repository: &str) -> Result<Answe
     Ok((200, json!({"values": found})))
 }
 
-fn create_request(forge: &Forge, ask: &Ask<'_>, repository: &str) -> Result<Answer, Answer> {
+fn create_request(
+    forge: &Forge,
+    request: &ApiRequest<'_>,
+    repository: &str,
+) -> Result<Answer, Answer> {
     let others = [
         "description",
         "destination",
         "reviewers",
         "close_source_branch",
     ];
-    ask.only(&["title", "source"], &others)?;
+    request.only(&["title", "source"], &others)?;
     let branch = |side: &str| {
-        let name = ask.body[side]["branch"]["name"].as_str();
+        let name = request.body[side]["branch"]["name"].as_str();
         name.unwrap_or_default().to_owned()
     };
     let new = ChangeRequest {
         source: branch("source"),
         target: branch("destination"),
-        title: ask.text("title"),
-        body: ask.text("description"),
-        reviewers: reviewers(&ask.body["reviewers"]),
+        title: request.text("title"),
+        body: request.text("description"),
+        reviewers: reviewers(&request.body["reviewers"]),
         ..ChangeRequest::default()
     };
     let made = forge.create(repository, new, 400)?;
@@ -73,21 +81,21 @@ fn create_request(forge: &Forge, ask: &Ask<'_>, repository: &str) -> Result<Answ
 
 fn set_status(
     forge: &Forge,
-    ask: &Ask<'_>,
+    request: &ApiRequest<'_>,
     repository: &str,
     commit: &str,
 ) -> Result<Answer, Answer> {
-    ask.only(&["key", "state", "url"], &["name", "description"])?;
+    request.only(&["key", "state", "url"], &["name", "description"])?;
     let states = ["SUCCESSFUL", "FAILED", "INPROGRESS", "STOPPED"];
-    if !states.contains(&ask.text("state").as_str()) || ask.text("key").len() > 40 {
+    if !states.contains(&request.text("state").as_str()) || request.text("key").len() > 40 {
         return Err((400, json!({"error": {"message": "bad status"}})));
     }
     let status = CommitStatus {
         commit: commit.to_owned(),
-        state: ask.text("state"),
-        context: ask.text("key"),
-        description: ask.text("description"),
-        link: ask.body["url"].as_str().map(str::to_owned),
+        state: request.text("state"),
+        context: request.text("key"),
+        description: request.text("description"),
+        link: request.body["url"].as_str().map(str::to_owned),
     };
     forge.set(repository, status)?;
     Ok((201, json!({})))

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Ask, ChangeRequest, CommitStatus, Forge, not_found};
+use super::{Answer, ApiRequest, ChangeRequest, CommitStatus, Forge, not_found};
 
-pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let path = ask.path();
+pub(super) fn answer(forge: &Forge, request: &ApiRequest<'_>) -> Result<Answer, Answer> {
+    let path = request.path();
     if let ("POST", ["rest", "build-status", "1.0", "commits", commit]) =
-        (ask.method, path.as_slice())
+        (request.method, path.as_slice())
     {
-        return set_status(forge, ask, commit);
+        return set_status(forge, request, commit);
     }
     let [
         "rest",
@@ -26,19 +26,23 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
         return Err(not_found());
     };
     let repository = format!("scm/{owner}/{name}");
-    match (ask.method, rest) {
-        ("GET", []) => list_requests(forge, ask, &repository),
-        ("POST", []) => create_request(forge, ask, &repository, name),
+    match (request.method, rest) {
+        ("GET", []) => list_requests(forge, request, &repository),
+        ("POST", []) => create_request(forge, request, &repository, name),
         ("GET", [number]) => Ok((200, show(forge, &repository, &forge.get(number)?))),
-        ("PUT", [number]) => change_request(forge, ask, &repository, number),
-        ("POST", [number, "merge"]) => schedule_merge(forge, ask, &repository, number),
+        ("PUT", [number]) => change_request(forge, request, &repository, number),
+        ("POST", [number, "merge"]) => schedule_merge(forge, request, &repository, number),
         _ => Err(not_found()),
     }
 }
 
-fn list_requests(forge: &Forge, ask: &Ask<'_>, repository: &str) -> Result<Answer, Answer> {
-    ask.only_query(&["state", "direction", "at"])?;
-    let source = ask.param("at").unwrap_or_default();
+fn list_requests(
+    forge: &Forge,
+    request: &ApiRequest<'_>,
+    repository: &str,
+) -> Result<Answer, Answer> {
+    request.only_query(&["state", "direction", "at"])?;
+    let source = request.param("at").unwrap_or_default();
     let source = source.strip_prefix("refs/heads/").unwrap_or_default();
     let found = forge.open_of(Some(source), None);
     let found: Vec<_> = found
@@ -50,29 +54,29 @@ fn list_requests(forge: &Forge, ask: &Ask<'_>, repository: &str) -> Result<Answe
 
 fn create_request(
     forge: &Forge,
-    ask: &Ask<'_>,
+    request: &ApiRequest<'_>,
     repository: &str,
     name: &str,
 ) -> Result<Answer, Answer> {
-    ask.only(
+    request.only(
         &["title", "fromRef", "toRef"],
         &["description", "reviewers"],
     )?;
     let branch = |side: &str| {
-        let id = ask.body[side]["id"].as_str().unwrap_or_default();
+        let id = request.body[side]["id"].as_str().unwrap_or_default();
         id.strip_prefix("refs/heads/")
             .unwrap_or_default()
             .to_owned()
     };
-    if ask.body["fromRef"]["repository"]["slug"] != name {
+    if request.body["fromRef"]["repository"]["slug"] != name {
         return Err((400, json!({"errors": [{"message": "no such repository"}]})));
     }
     let new = ChangeRequest {
         source: branch("fromRef"),
         target: branch("toRef"),
-        title: ask.text("title"),
-        body: ask.text("description"),
-        reviewers: reviewers(&ask.body["reviewers"]),
+        title: request.text("title"),
+        body: request.text("description"),
+        reviewers: reviewers(&request.body["reviewers"]),
         ..ChangeRequest::default()
     };
     let made = forge.create(repository, new, 409)?;
@@ -82,35 +86,35 @@ fn create_request(
 /// Changes a change request whose current version the caller has.
 fn change_request(
     forge: &Forge,
-    ask: &Ask<'_>,
+    request: &ApiRequest<'_>,
     repository: &str,
     number: &str,
 ) -> Result<Answer, Answer> {
-    ask.only(&["version"], &["title", "description", "reviewers"])?;
-    if ask.body["version"] != forge.get(number)?.version {
+    request.only(&["version"], &["title", "description", "reviewers"])?;
+    if request.body["version"] != forge.get(number)?.version {
         return Err((
             409,
             json!({"errors": [{"message": "the version is not current"}]}),
         ));
     }
     let changed = forge.change(number, |one| {
-        one.title = ask.text("title");
-        one.body = ask.text("description");
-        one.reviewers = reviewers(&ask.body["reviewers"]);
+        one.title = request.text("title");
+        one.body = request.text("description");
+        one.reviewers = reviewers(&request.body["reviewers"]);
     })?;
     Ok((200, show(forge, repository, &changed)))
 }
 
 fn schedule_merge(
     forge: &Forge,
-    ask: &Ask<'_>,
+    request: &ApiRequest<'_>,
     repository: &str,
     number: &str,
 ) -> Result<Answer, Answer> {
-    ask.only_query(&["version"])?;
-    ask.only(&["autoMerge"], &["message", "strategyId", "autoSubject"])?;
+    request.only_query(&["version"])?;
+    request.only(&["autoMerge"], &["message", "strategyId", "autoSubject"])?;
     let version = forge.get(number)?.version.to_string();
-    if ask.param("version") != Some(&version) {
+    if request.param("version") != Some(&version) {
         return Err((
             409,
             json!({"errors": [{"message": "the version is not current"}]}),
@@ -120,18 +124,18 @@ fn schedule_merge(
     Ok((200, show(forge, repository, &changed)))
 }
 
-fn set_status(forge: &Forge, ask: &Ask<'_>, commit: &str) -> Result<Answer, Answer> {
-    ask.only(&["key", "state", "url"], &["name", "description"])?;
-    if !["SUCCESSFUL", "FAILED", "INPROGRESS"].contains(&ask.text("state").as_str()) {
+fn set_status(forge: &Forge, request: &ApiRequest<'_>, commit: &str) -> Result<Answer, Answer> {
+    request.only(&["key", "state", "url"], &["name", "description"])?;
+    if !["SUCCESSFUL", "FAILED", "INPROGRESS"].contains(&request.text("state").as_str()) {
         return Err((400, json!({"errors": [{"message": "bad state"}]})));
     }
     // This host takes statuses for commits that it has not seen yet.
     forge.state().statuses.push(CommitStatus {
         commit: commit.to_owned(),
-        state: ask.text("state"),
-        context: ask.text("key"),
-        description: ask.text("description"),
-        link: ask.body["url"].as_str().map(str::to_owned),
+        state: request.text("state"),
+        context: request.text("key"),
+        description: request.text("description"),
+        link: request.body["url"].as_str().map(str::to_owned),
     });
     Ok((204, Value::Null))
 }

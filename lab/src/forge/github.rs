@@ -2,51 +2,55 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Ask, ChangeRequest, CommitStatus, Forge, not_found};
+use super::{Answer, ApiRequest, ChangeRequest, CommitStatus, Forge, not_found};
 
-pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let path = ask.path();
+pub(super) fn answer(forge: &Forge, request: &ApiRequest<'_>) -> Result<Answer, Answer> {
+    let path = request.path();
     if path == ["api", "graphql"] {
-        return graphql(forge, ask);
+        return graphql(forge, request);
     }
     let [_, _, "repos", owner, name, rest @ ..] = path.as_slice() else {
         return Err(not_found());
     };
     let repository = format!("{owner}/{name}");
-    match (ask.method, rest) {
-        ("GET", ["pulls"]) => list_requests(forge, ask, &repository),
-        ("POST", ["pulls"]) => create_request(forge, ask, &repository),
+    match (request.method, rest) {
+        ("GET", ["pulls"]) => list_requests(forge, request, &repository),
+        ("POST", ["pulls"]) => create_request(forge, request, &repository),
         ("GET", ["pulls", number]) => Ok((200, show(forge, &repository, &forge.get(number)?))),
         ("PATCH", ["pulls", number]) => {
-            ask.only(&[], &["title", "body"])?;
+            request.only(&[], &["title", "body"])?;
             let changed = forge.change(number, |one| {
-                one.title = ask.text("title");
-                one.body = ask.text("body");
+                one.title = request.text("title");
+                one.body = request.text("body");
             })?;
             Ok((200, show(forge, &repository, &changed)))
         }
         ("PUT", ["pulls", number, "merge"]) => {
-            ask.only(&["sha"], &[])?;
+            request.only(&["sha"], &[])?;
             forge.change(number, |one| one.auto_merge = true)?;
             Ok((200, json!({"merged": true})))
         }
         ("POST", ["issues", number, "labels"]) => {
-            ask.only(&["labels"], &[])?;
-            forge.change(number, |one| one.labels.extend(ask.texts("labels")))?;
+            request.only(&["labels"], &[])?;
+            forge.change(number, |one| one.labels.extend(request.texts("labels")))?;
             Ok((200, json!([])))
         }
         ("POST", ["pulls", number, "requested_reviewers"]) => {
-            add_reviewers(forge, ask, owner, number)
+            add_reviewers(forge, request, owner, number)
         }
-        ("POST", ["statuses", commit]) => set_status(forge, ask, &repository, commit),
+        ("POST", ["statuses", commit]) => set_status(forge, request, &repository, commit),
         _ => Err(not_found()),
     }
 }
 
-fn list_requests(forge: &Forge, ask: &Ask<'_>, repository: &str) -> Result<Answer, Answer> {
-    ask.only_query(&["state", "head", "base"])?;
-    let head = ask.param("head").and_then(|head| head.split_once(':'));
-    let found = forge.open_of(head.map(|(_, branch)| branch), ask.param("base"));
+fn list_requests(
+    forge: &Forge,
+    request: &ApiRequest<'_>,
+    repository: &str,
+) -> Result<Answer, Answer> {
+    request.only_query(&["state", "head", "base"])?;
+    let head = request.param("head").and_then(|head| head.split_once(':'));
+    let found = forge.open_of(head.map(|(_, branch)| branch), request.param("base"));
     let found: Vec<_> = found
         .iter()
         .map(|one| show(forge, repository, one))
@@ -54,19 +58,23 @@ fn list_requests(forge: &Forge, ask: &Ask<'_>, repository: &str) -> Result<Answe
     Ok((200, json!(found)))
 }
 
-fn create_request(forge: &Forge, ask: &Ask<'_>, repository: &str) -> Result<Answer, Answer> {
-    let made = forge.create(repository, requested(ask)?, 422)?;
+fn create_request(
+    forge: &Forge,
+    request: &ApiRequest<'_>,
+    repository: &str,
+) -> Result<Answer, Answer> {
+    let made = forge.create(repository, requested(request)?, 422)?;
     Ok((201, show(forge, repository, &made)))
 }
 
 /// A new change request in the form that GitHub and Gitea share.
-pub(super) fn requested(ask: &Ask<'_>) -> Result<ChangeRequest, Answer> {
-    ask.only(&["title", "head", "base"], &["body"])?;
+pub(super) fn requested(request: &ApiRequest<'_>) -> Result<ChangeRequest, Answer> {
+    request.only(&["title", "head", "base"], &["body"])?;
     Ok(ChangeRequest {
-        source: ask.text("head"),
-        target: ask.text("base"),
-        title: ask.text("title"),
-        body: ask.text("body"),
+        source: request.text("head"),
+        target: request.text("base"),
+        title: request.text("title"),
+        body: request.text("body"),
         ..ChangeRequest::default()
     })
 }
@@ -74,19 +82,19 @@ pub(super) fn requested(ask: &Ask<'_>) -> Result<ChangeRequest, Answer> {
 /// Adds users and teams; one name is refused as not a collaborator.
 fn add_reviewers(
     forge: &Forge,
-    ask: &Ask<'_>,
+    request: &ApiRequest<'_>,
     owner: &str,
     number: &str,
 ) -> Result<Answer, Answer> {
-    ask.only(&[], &["reviewers", "team_reviewers"])?;
-    let names = ask.texts("reviewers");
+    request.only(&[], &["reviewers", "team_reviewers"])?;
+    let names = request.texts("reviewers");
     if names.iter().any(|name| name == "nobody") {
         return Err((
             422,
             json!({"message": "Reviews may only be requested from collaborators."}),
         ));
     }
-    let teams = ask.texts("team_reviewers");
+    let teams = request.texts("team_reviewers");
     let teams = teams.iter().map(|team| format!("{owner}/{team}"));
     forge.change(number, |one| {
         one.reviewers.extend(names);
@@ -97,38 +105,38 @@ fn add_reviewers(
 
 fn set_status(
     forge: &Forge,
-    ask: &Ask<'_>,
+    request: &ApiRequest<'_>,
     repository: &str,
     commit: &str,
 ) -> Result<Answer, Answer> {
-    ask.only(&["state"], &["context", "description", "target_url"])?;
+    request.only(&["state"], &["context", "description", "target_url"])?;
     let states = ["error", "failure", "pending", "success"];
-    if !states.contains(&ask.text("state").as_str())
-        || ask.text("description").chars().count() > 140
+    if !states.contains(&request.text("state").as_str())
+        || request.text("description").chars().count() > 140
     {
         return Err((422, json!({"message": "Validation Failed"})));
     }
-    forge.set(repository, status(ask, commit))?;
+    forge.set(repository, status(request, commit))?;
     Ok((201, json!({"id": 1})))
 }
 
 /// A status in the form that GitHub and Gitea share.
-pub(super) fn status(ask: &Ask<'_>, commit: &str) -> CommitStatus {
+pub(super) fn status(request: &ApiRequest<'_>, commit: &str) -> CommitStatus {
     CommitStatus {
         commit: commit.to_owned(),
-        state: ask.text("state"),
-        context: ask.text("context"),
-        description: ask.text("description"),
-        link: ask.body["target_url"].as_str().map(str::to_owned),
+        state: request.text("state"),
+        context: request.text("context"),
+        description: request.text("description"),
+        link: request.body["target_url"].as_str().map(str::to_owned),
     }
 }
 
-fn graphql(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    ask.only(&["query", "variables"], &[])?;
-    if !ask.text("query").contains("enablePullRequestAutoMerge") {
+fn graphql(forge: &Forge, request: &ApiRequest<'_>) -> Result<Answer, Answer> {
+    request.only(&["query", "variables"], &[])?;
+    if !request.text("query").contains("enablePullRequestAutoMerge") {
         return Ok((200, json!({"errors": [{"message": "unknown field"}]})));
     }
-    let id = ask.body["variables"]["id"].as_str().unwrap_or_default();
+    let id = request.body["variables"]["id"].as_str().unwrap_or_default();
     let number = id.strip_prefix("PR_").unwrap_or_default();
     forge.change(number, |one| one.auto_merge = true)?;
     Ok((200, json!({"data": {}})))

@@ -2,40 +2,45 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Ask, ChangeRequest, CommitStatus, Forge, not_found};
+use super::{Answer, ApiRequest, ChangeRequest, CommitStatus, Forge, not_found};
 use crate::git::packet::Push;
 
-pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let path = ask.path();
-    match (ask.method, &path[2..]) {
-        ("GET", ["users"]) => find_user(ask),
+pub(super) fn answer(forge: &Forge, request: &ApiRequest<'_>) -> Result<Answer, Answer> {
+    let path = request.path();
+    match (request.method, &path[2..]) {
+        ("GET", ["users"]) => find_user(request),
         ("GET", ["projects", project, "merge_requests"]) => {
-            ask.only_query(&["state", "source_branch", "target_branch"])?;
-            let found = forge.open_of(ask.param("source_branch"), ask.param("target_branch"));
+            request.only_query(&["state", "source_branch", "target_branch"])?;
+            let found = forge.open_of(
+                request.param("source_branch"),
+                request.param("target_branch"),
+            );
             let found: Vec<_> = found.iter().map(|one| show(forge, project, one)).collect();
             Ok((200, json!(found)))
         }
-        ("POST", ["projects", project, "merge_requests"]) => create_request(forge, ask, project),
+        ("POST", ["projects", project, "merge_requests"]) => {
+            create_request(forge, request, project)
+        }
         ("GET", ["projects", project, "merge_requests", number]) => {
             Ok((200, show(forge, project, &forge.get(number)?)))
         }
         ("PUT", ["projects", project, "merge_requests", number]) => {
-            change_request(forge, ask, project, number)
+            change_request(forge, request, project, number)
         }
         ("PUT", ["projects", project, "merge_requests", number, "merge"]) => {
-            merge_when_green(forge, ask, project, number)
+            merge_when_green(forge, request, project, number)
         }
         ("POST", ["projects", project, "statuses", commit]) => {
-            set_status(forge, ask, project, commit)
+            set_status(forge, request, project, commit)
         }
         _ => Err(not_found()),
     }
 }
 
 /// Returns the user of a name as a list; one name has none.
-fn find_user(ask: &Ask<'_>) -> Result<Answer, Answer> {
-    ask.only_query(&["username"])?;
-    let name = ask.param("username").unwrap_or_default();
+fn find_user(request: &ApiRequest<'_>) -> Result<Answer, Answer> {
+    request.only_query(&["username"])?;
+    let name = request.param("username").unwrap_or_default();
     let id = match name {
         "nobody" => json!([]),
         name => json!([{"id": id_of(name), "username": name}]),
@@ -43,20 +48,24 @@ fn find_user(ask: &Ask<'_>) -> Result<Answer, Answer> {
     Ok((200, id))
 }
 
-fn create_request(forge: &Forge, ask: &Ask<'_>, project: &str) -> Result<Answer, Answer> {
+fn create_request(
+    forge: &Forge,
+    request: &ApiRequest<'_>,
+    project: &str,
+) -> Result<Answer, Answer> {
     let others = [
         "description",
         "labels",
         "reviewer_ids",
         "remove_source_branch",
     ];
-    ask.only(&["source_branch", "target_branch", "title"], &others)?;
+    request.only(&["source_branch", "target_branch", "title"], &others)?;
     let new = ChangeRequest {
-        source: ask.text("source_branch"),
-        target: ask.text("target_branch"),
-        title: ask.text("title"),
-        body: ask.text("description"),
-        labels: labels(&ask.text("labels")),
+        source: request.text("source_branch"),
+        target: request.text("target_branch"),
+        title: request.text("title"),
+        body: request.text("description"),
+        labels: labels(&request.text("labels")),
         ..ChangeRequest::default()
     };
     let made = forge.create(project, new, 409)?;
@@ -65,20 +74,20 @@ fn create_request(forge: &Forge, ask: &Ask<'_>, project: &str) -> Result<Answer,
 
 fn change_request(
     forge: &Forge,
-    ask: &Ask<'_>,
+    request: &ApiRequest<'_>,
     project: &str,
     number: &str,
 ) -> Result<Answer, Answer> {
-    ask.only(&[], &["title", "description", "add_labels", "reviewer_ids"])?;
-    let reviewers = ask.body["reviewer_ids"].as_array().cloned();
+    request.only(&[], &["title", "description", "add_labels", "reviewer_ids"])?;
+    let reviewers = request.body["reviewer_ids"].as_array().cloned();
     let changed = forge.change(number, |one| {
-        if ask.body["title"].is_string() {
-            one.title = ask.text("title");
+        if request.body["title"].is_string() {
+            one.title = request.text("title");
         }
-        if ask.body["description"].is_string() {
-            one.body = ask.text("description");
+        if request.body["description"].is_string() {
+            one.body = request.text("description");
         }
-        one.labels.extend(labels(&ask.text("add_labels")));
+        one.labels.extend(labels(&request.text("add_labels")));
         if let Some(ids) = reviewers {
             one.reviewers = ids.iter().map(|id| format!("user-{id}")).collect();
         }
@@ -89,7 +98,7 @@ fn change_request(
 /// Schedules the merge if the branch is still at the commit that the request names.
 fn merge_when_green(
     forge: &Forge,
-    ask: &Ask<'_>,
+    request: &ApiRequest<'_>,
     project: &str,
     number: &str,
 ) -> Result<Answer, Answer> {
@@ -98,9 +107,9 @@ fn merge_when_green(
         "should_remove_source_branch",
         "sha",
     ];
-    ask.only(&[], &known)?;
+    request.only(&[], &known)?;
     let head = forge.branch(project, &forge.get(number)?.source);
-    if head != Some(ask.text("sha")) {
+    if head != Some(request.text("sha")) {
         let text = "SHA does not match HEAD of source branch";
         return Err((409, json!({"message": text})));
     }
@@ -109,18 +118,23 @@ fn merge_when_green(
 }
 
 /// Stores a status; the same state twice is refused, as GitLab does.
-fn set_status(forge: &Forge, ask: &Ask<'_>, project: &str, commit: &str) -> Result<Answer, Answer> {
-    ask.only(&["state"], &["name", "description", "target_url"])?;
+fn set_status(
+    forge: &Forge,
+    request: &ApiRequest<'_>,
+    project: &str,
+    commit: &str,
+) -> Result<Answer, Answer> {
+    request.only(&["state"], &["name", "description", "target_url"])?;
     let states = ["pending", "running", "success", "failed", "canceled"];
-    if !states.contains(&ask.text("state").as_str()) {
+    if !states.contains(&request.text("state").as_str()) {
         return Err((400, json!({"error": "state does not have a valid value"})));
     }
     let status = CommitStatus {
         commit: commit.to_owned(),
-        state: ask.text("state"),
-        context: ask.text("name"),
-        description: ask.text("description"),
-        link: ask.body["target_url"].as_str().map(str::to_owned),
+        state: request.text("state"),
+        context: request.text("name"),
+        description: request.text("description"),
+        link: request.body["target_url"].as_str().map(str::to_owned),
     };
     let is_same =
         |one: &&CommitStatus| one.commit == status.commit && one.context == status.context;

@@ -1,4 +1,4 @@
-//! Who may do what: accounts, tokens and TLS.
+//! Tests of access: accounts, tokens and TLS.
 
 use super::*;
 
