@@ -21,7 +21,7 @@ pub(super) fn warn(env: &Env) {
         );
     } else if !set.is_empty() {
         tracing::warn!(
-            "ignored variables: {}: only the commands ec and trust read them",
+            "ignored variables: {}: only the commands ec, trust and drop-in read them",
             text::line(&set.join(", "))
         );
     }

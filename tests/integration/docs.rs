@@ -100,7 +100,12 @@ fn exit_codes() -> String {
 
 fn reference(command: &Command) -> String {
     let mut text = HEAD.to_owned();
-    write!(text, "\n## Exit codes\n\n{}", exit_codes()).unwrap();
+    write!(
+        text,
+        "\n## Exit codes\n\n{}\nAfter Ctrl-C or SIGTERM the code is 130.\n",
+        exit_codes()
+    )
+    .unwrap();
     text.push_str("\n## Global options\n");
     options(
         &mut text,

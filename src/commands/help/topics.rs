@@ -108,7 +108,7 @@ pub(crate) fn exit_codes() -> String {
     let mut text = aligned(&rows);
     text.push_str(
         "\nIf some components are refused (4) and a remote fails for others (5), the code\nis 4. \
-         Under ec the codes are those of Conforma's ec: 0 and 1.\n",
+         After Ctrl-C or SIGTERM it is 130.\nUnder ec the codes are those of Conforma's ec: 0 and 1.\n",
     );
     text
 }
