@@ -267,7 +267,7 @@ fn edit_local(
     let mut done = edit_result(!plan.files.is_empty(), "", "");
     done.places = plan.edited();
     if request.dry_run {
-        done.stdout = plan.diff().into_bytes();
+        done.stdout = plan.dry_run().into_bytes();
         return Ok(done);
     }
     for changed in &plan.files {

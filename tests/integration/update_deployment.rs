@@ -175,6 +175,9 @@ fn a_dry_run_shows_the_diff_and_changes_nothing() {
     );
     assert!(run.stdout.contains(&lines), "{}", run.stdout);
     assert_eq!(world.refs(), before);
+    world.update(&[]).exits(0);
+    let again = world.update(&["--dry-run"]).exits(0);
+    assert_eq!(again.says("nothing would change").stdout, "");
 }
 
 #[test]

@@ -211,7 +211,7 @@ fn prepare_on(
     if request.dry_run {
         let mut done = edit_result(true, &head, &target);
         done.places = plan.edited();
-        done.stdout = plan.diff().into_bytes();
+        done.stdout = plan.dry_run().into_bytes();
         return Ok(PreparedBranch::Shown(done));
     }
     let message = message::of(request, wanted, &plan.changed);

@@ -90,8 +90,16 @@ impl Plan {
         self.places.iter().map(one).collect()
     }
 
+    /// Returns a unified diff of every file; logs when nothing would change.
+    pub(super) fn dry_run(&self) -> String {
+        if self.files.is_empty() {
+            tracing::info!("the images are deployed already: nothing would change");
+        }
+        self.diff()
+    }
+
     /// Returns a unified diff of every file.
-    pub(super) fn diff(&self) -> String {
+    fn diff(&self) -> String {
         let one = |changed: &ChangedFile| {
             let (before, after) = (
                 String::from_utf8_lossy(&changed.before),

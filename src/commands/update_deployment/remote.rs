@@ -119,7 +119,7 @@ fn push_edit(
         let mut done = edit_result(!plan.files.is_empty(), &head, &branch);
         done.places = plan.edited();
         done.stdout = if request.dry_run {
-            plan.diff().into_bytes()
+            plan.dry_run().into_bytes()
         } else {
             plan.lines(&head).into_bytes()
         };
