@@ -17,7 +17,7 @@ use crate::{
         output::{self, ReportOutput},
     },
     failure::{Failure, Kind, OrFail as _},
-    gate::{Gate, Judgement},
+    gate::{self, Gate, Judgement},
     report::{Report, ReportFormat, Show},
     snapshot::Snapshot,
 };
@@ -101,6 +101,20 @@ fn both_or_errors<A, B>(a: Result<A, Failure>, b: Result<B, Failure>) -> Result<
     }
 }
 
+/// Converts the error of a component into a failure with upstream's sentence.
+fn component_failure(error: gate::Error) -> Failure {
+    match error {
+        gate::Error::Component {
+            image,
+            component,
+            source,
+        } => gate_failure(*source).context(format!(
+            "error validating image {image} of component {component}"
+        )),
+        error => gate_failure(error),
+    }
+}
+
 /// Evaluates every image; an error of a component ends the run without a report.
 async fn judge(gate: &Gate, snapshot: &Snapshot) -> Result<Judgement, Failure> {
     let mut judgement = gate.judge_snapshot(snapshot).await.map_err(gate_failure)?;
@@ -111,7 +125,7 @@ async fn judge(gate: &Gate, snapshot: &Snapshot) -> Result<Judgement, Failure> {
     }
     let errors = judgement.components.iter_mut();
     let errors = errors.filter_map(|judged| judged.error.take());
-    let failures: Vec<_> = errors.map(gate_failure).collect();
+    let failures: Vec<_> = errors.map(component_failure).collect();
     let Some(first) = failures.first() else {
         return Ok(judgement);
     };
