@@ -3,6 +3,7 @@
 //!
 //! Nothing is written, and a secret leaves its [`Secret`] only in a request.
 
+mod file;
 pub(super) mod named;
 
 use std::{
@@ -15,13 +16,13 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use file::{AuthEntry, AuthFile};
 use named::SECRET_FILES;
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
-use serde_json::Value;
+use serde::Deserialize;
 use tokio::io::AsyncWriteExt as _;
 
 use super::Error;
-use crate::{env::Env, image::Repository, json};
+use crate::{env::Env, image::Repository};
 
 /// How long a credential helper may take.
 const HELPER_TIME: Duration = Duration::from_secs(30);
@@ -73,55 +74,6 @@ pub(super) struct Credential {
 /// Every auth file, in the order of lookup.
 #[derive(Debug, Clone, Default)]
 pub(super) struct AuthPaths(Vec<PathBuf>);
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct AuthFile {
-    #[serde(deserialize_with = "readable")]
-    auths: BTreeMap<String, AuthEntry>,
-    #[serde(deserialize_with = "readable")]
-    cred_helpers: BTreeMap<String, String>,
-    #[serde(deserialize_with = "json::nullable")]
-    creds_store: String,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct AuthEntry {
-    #[serde(deserialize_with = "json::nullable")]
-    auth: String,
-    #[serde(deserialize_with = "json::nullable")]
-    username: String,
-    #[serde(deserialize_with = "json::nullable")]
-    password: String,
-    #[serde(deserialize_with = "json::nullable")]
-    identitytoken: String,
-    #[serde(deserialize_with = "json::nullable")]
-    registrytoken: String,
-}
-
-/// Reads the entries of an object; one that cannot be read hides only itself.
-fn readable<'de, D, T>(deserializer: D) -> Result<BTreeMap<String, T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: DeserializeOwned,
-{
-    let all: BTreeMap<String, Value> = json::nullable(deserializer)?;
-    let mut good = BTreeMap::new();
-    for (key, value) in all {
-        if value.is_null() {
-            continue;
-        }
-        match serde_json::from_value(value) {
-            Ok(entry) => {
-                good.insert(key, entry);
-            }
-            // The parser's message may quote a secret.
-            Err(_) => tracing::warn!("ignored the entry {key:?} of an auth file: it is malformed"),
-        }
-    }
-    Ok(good)
-}
 
 #[derive(Deserialize)]
 struct Helped {
@@ -262,7 +214,7 @@ impl AuthFiles {
         let registry = repository.registry();
         self.0.iter().any(|(_, file)| {
             let mut helpers = file.cred_helpers.keys();
-            let mut keys = file.auths.keys();
+            let mut keys = file.auths.iter().flat_map(BTreeMap::keys);
             helpers.any(|key| normal(key) == registry)
                 || keys.any(|key| covers(key, repository).is_some())
         })
@@ -300,6 +252,7 @@ impl AuthFile {
         let mut covering: Vec<_> = self
             .auths
             .iter()
+            .flatten()
             .filter_map(|(key, entry)| Some((covers(key, repository)?, key, entry)))
             .collect();
         covering.sort_by_key(|(length, ..)| std::cmp::Reverse(*length));

@@ -338,6 +338,9 @@ fn files_that_flags_name_must_hold_what_they_are_for() {
         "--authfile=auth.json",
     ]);
     assert!(!run.exits(0).stderr.contains("WARN"));
+    dir.write("empty.json", r#"{"auths":{}}"#);
+    let run = dir.promote(&["extract-tag", "--tag=v1.0", "--authfile=empty.json"]);
+    assert!(!run.exits(0).stderr.contains("WARN"));
     dir.write("other.json", r#"{"version":1}"#);
     dir.promote(&["extract-tag", "--tag=v1.0", "--authfile=other.json"])
         .exits(0)

@@ -7,7 +7,7 @@ use super::{AuthFile, Error, read};
 /// The names of auth files in a directory that a Secret is mounted at.
 pub(super) const SECRET_FILES: [&str; 2] = ["config.json", ".dockerconfigjson"];
 
-/// Reads the file or directory of `--authfile`, and warns when it has no credentials at all.
+/// Reads the file or directory of `--authfile`, and warns when it is not a file of credentials.
 ///
 /// # Errors
 /// [`Error::AuthFile`].
@@ -19,7 +19,8 @@ pub(crate) fn check_authfile(path: &Path) -> Result<(), Error> {
     let files = paths.iter().map(|path| read(path));
     let files = files.collect::<Result<Vec<_>, _>>()?;
     let has_some = |file: &AuthFile| {
-        !(file.auths.is_empty() && file.cred_helpers.is_empty() && file.creds_store.is_empty())
+        let has_helper = !(file.cred_helpers.is_empty() && file.creds_store.is_empty());
+        file.auths.is_some() || has_helper
     };
     if !files.iter().flatten().any(has_some) {
         tracing::warn!(
