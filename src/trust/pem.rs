@@ -1,4 +1,7 @@
-//! Parses PEM (RFC 7468) strictly: base64 must be canonical and labels must match.
+//! Parses PEM (RFC 7468): base64 must be canonical and labels must match, lines may have any length.
+//!
+//! The crate pem-rfc7468 refuses lines that are not 64 characters long; keys that were pasted into Secrets
+//! and YAML have others.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
@@ -63,6 +66,19 @@ mod tests {
     fn a_missing_last_newline_does_no_harm() {
         let text = write("CERTIFICATE", b"x");
         assert_eq!(parse(text.trim_end()).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn lines_may_have_any_length() {
+        let der = vec![7; 100];
+        let text = write("PUBLIC KEY", &der);
+        let body: String = text.lines().filter(|line| !line.starts_with('-')).collect();
+        for width in [48, 76, body.len()] {
+            let lines = body.as_bytes().chunks(width).map(String::from_utf8_lossy);
+            let lines = lines.collect::<Vec<_>>().join("\n");
+            let text = format!("-----BEGIN PUBLIC KEY-----\n{lines}\n-----END PUBLIC KEY-----\n");
+            assert_eq!(parse(&text).unwrap()[0].der, der, "{width}");
+        }
     }
 
     #[test]
