@@ -113,7 +113,7 @@ fn a_refused_component_of_one_part_refuses_the_list() {
     let second = tenant.result("VERIFIED_DIGEST");
     merge(&tenant, &[first, second])
         .exits(4)
-        .says("1 of 5 images are refused");
+        .says("1 of 5 images refused");
     tenant
         .promote(&["copy-image", "--tag=x", "--retries=0"])
         .exits(4);

@@ -21,20 +21,20 @@ fn the_readme_of_each_task_names_its_limits() {
         let (_, limits) = task.split_once("limits:").expect(&name);
         let limit = between(limits, "memory: ", 'M').into_iter().next().unwrap();
         let readme = fs::read_to_string(dir.join("README.md")).unwrap();
-        let found = between(&readme, "The memory limit of ", ' ');
+        let found = between(&readme, "memory limit of ", ' ');
         assert_eq!(found, BTreeSet::from([limit]), "{name}");
         let timeout = between(&task, "- --timeout=", '\n');
         let words = timeout.into_iter().map(|value| match value {
             "5m" => "five minutes",
             "10m" => "ten minutes",
-            "15m" => "a quarter of an hour",
+            "15m" => "15 minutes",
             "1h" => "an hour",
             other => panic!("{name}: {other}"),
         });
         let readme = readme.split_whitespace().collect::<Vec<_>>().join(" ");
         for word in words {
             assert!(
-                readme.contains(&format!("After {word} the Task ends with exit 5")),
+                readme.contains(&format!("The Task ends with exit 5 after {word}")),
                 "{name}"
             );
         }
