@@ -242,13 +242,7 @@ pub fn main() -> ExitCode {
     let command = arguments::with_variables(command, Some(&line), is_empty);
     let parsed = match parse(command, line.arguments) {
         Ok(parsed) => parsed,
-        Err(mut error) => {
-            log::without_value_tips(&mut error);
-            // Help and version go to standard output with 0, usage errors to standard error with 2.
-            log::usage(&error);
-            environment::name_sources(&env, &error);
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+        Err(error) => return unparsed(error, &env),
     };
     let Parsed {
         cli,
@@ -294,6 +288,14 @@ pub fn main() -> ExitCode {
             ExitCode::from(failure.kind().exit_code())
         }
     }
+}
+
+/// Shows help or version on standard output, code 0, and a usage error on standard error, code 2.
+fn unparsed(mut error: clap::Error, env: &Env) -> ExitCode {
+    log::without_value_tips(&mut error);
+    log::usage(&error);
+    environment::name_sources(env, &error);
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 /// Returns the whole command line, as it is parsed and documented.

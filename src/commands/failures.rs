@@ -18,8 +18,17 @@ pub(crate) fn moved(tag: &str, expected: &str, found: &str, place: &str) -> Fail
 
 /// Converts an error of Git into a failure with a hint.
 pub(crate) fn git_failure(error: git::Error) -> Failure {
+    let (kind, hint) = (git_kind(&error), git_hint(&error));
+    let failure = Failure::new(kind, error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+fn git_kind(error: &git::Error) -> Kind {
     use git::Error as E;
-    let kind = match &error {
+    match error {
         E::Url { .. }
         | E::Http(_)
         | E::TooLarge { .. }
@@ -41,8 +50,12 @@ pub(crate) fn git_failure(error: git::Error) -> Failure {
         E::Remote { .. } | E::Moved { .. } | E::Busy { .. } => Kind::Remote,
         E::Rejected { .. } => Kind::Conflict,
         E::Library { .. } | E::Interrupted { .. } => Kind::Bug,
-    };
-    let hint = match &error {
+    }
+}
+
+fn git_hint(error: &git::Error) -> Option<&'static str> {
+    use git::Error as E;
+    match error {
         E::NoCredentials { .. } | E::SignIn { origin: None, .. } => Some(
             "give --git-credentials-dir a directory with .git-credentials, or with username and password",
         ),
@@ -75,11 +88,6 @@ pub(crate) fn git_failure(error: git::Error) -> Failure {
             "if the branch takes no pushes: open a change request with --change-request, or push to another --branch, which is created",
         ),
         _ => None,
-    };
-    let failure = Failure::new(kind, error);
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
     }
 }
 
