@@ -1,30 +1,39 @@
 //! Files of the checkout, embedded when the lab is built: a lab that was installed needs no checkout.
 
+/// Returns the name and the text of each file: `DIRECTORY/NAMEENDING`.
 macro_rules! embedded {
-    ($($path:literal),+ $(,)?) => {
-        &[$(($path, include_str!(concat!("../../", $path)))),+]
+    ($directory:literal, $ending:literal, [$($name:literal),+ $(,)?]) => {
+        &[$(($name, include_str!(concat!("../../", $directory, "/", $name, $ending)))),+]
     };
 }
 
-/// The starter policy: the path of each file from the root of the checkout, and its text.
-pub(crate) const POLICIES: &[(&str, &str)] = embedded![
-    "policies/README.md",
-    "policies/release/attested.rego",
-    "policies/release/cve.rego",
-    "policies/release/image_signature.rego",
-    "policies/release/provenance.rego",
-    "policies/release/release_test.rego",
-    "policies/release/sbom.rego",
-    "policies/release/source.rego",
-];
+/// The starter policy: the path of each file below `policies`, and its text.
+pub(crate) const POLICIES: &[(&str, &str)] = embedded!(
+    "policies",
+    "",
+    [
+        "README.md",
+        "release/attested.rego",
+        "release/cve.rego",
+        "release/image_signature.rego",
+        "release/provenance.rego",
+        "release/release_test.rego",
+        "release/sbom.rego",
+        "release/source.rego",
+    ]
+);
 
-/// Recorded events of Git hosts, as [`POLICIES`].
-pub(crate) const EVENTS: &[(&str, &str)] = embedded![
-    "tests/fixtures/events/bitbucket-push.json",
-    "tests/fixtures/events/gitea-push.json",
-    "tests/fixtures/events/github-push.json",
-    "tests/fixtures/events/gitlab-tag-push.json",
-];
+/// Recorded pushes of a tag, one for each kind of Git host: the name and the event.
+pub(crate) const EVENTS: &[(&str, &str)] = embedded!(
+    "tests/fixtures/events",
+    ".json",
+    [
+        "bitbucket-push",
+        "gitea-push",
+        "github-push",
+        "gitlab-tag-push",
+    ]
+);
 
 /// The PipelineRun of Pipelines-as-Code, with places in capitals to fill in.
 pub(crate) const PIPELINE_RUN: &str =
@@ -52,20 +61,24 @@ mod tests {
         found
     }
 
+    /// Returns the embedded names as [`files`] returns them.
+    fn embedded(files: &[(&str, &str)], directory: &str, ending: &str) -> BTreeSet<String> {
+        let names = files.iter().map(|(name, _)| name);
+        names
+            .map(|name| format!("{directory}/{name}{ending}"))
+            .collect()
+    }
+
     #[test]
     fn every_file_of_the_starter_policy_is_embedded() {
-        let embedded: BTreeSet<_> = POLICIES
-            .iter()
-            .map(|(path, _)| (*path).to_owned())
-            .collect();
-        assert_eq!(embedded, files("policies"));
+        assert_eq!(embedded(POLICIES, "policies", ""), files("policies"));
     }
 
     #[test]
     fn the_embedded_events_are_those_of_pushes() {
-        let embedded: BTreeSet<_> = EVENTS.iter().map(|(path, _)| (*path).to_owned()).collect();
-        let mut recorded = files("tests/fixtures/events");
+        let directory = "tests/fixtures/events";
+        let mut recorded = files(directory);
         recorded.retain(|path| path.ends_with("-push.json"));
-        assert_eq!(embedded, recorded);
+        assert_eq!(embedded(EVENTS, directory, ".json"), recorded);
     }
 }

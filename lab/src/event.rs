@@ -5,22 +5,18 @@ use serde_json::Value;
 
 use crate::checkout;
 
-/// The recorded pushes of the tag `v1.0` of `acme/web`, one for each kind of host.
-pub const PUSHES: [&str; 4] = [
-    "gitlab-tag-push",
-    "github-push",
-    "gitea-push",
-    "bitbucket-push",
-];
-
 const TAG: &str = "v1.0";
 const COMMIT: &str = "82b3d5ae55f7080f1e6022629cdb57bfae7cccc7";
 const REPOSITORY: &str = "/acme/web";
 
+/// Lists the recorded pushes of the tag `v1.0` of `acme/web`, one for each kind of host.
+pub fn pushes() -> impl Iterator<Item = &'static str> {
+    checkout::EVENTS.iter().map(|(name, _)| *name)
+}
+
 /// The recorded push of a tag, with this tag, commit and repository in place of the recorded ones.
 pub fn tag_push(recorded: &str, tag: &str, commit: &str, url: &str) -> Result<String> {
-    let path = format!("tests/fixtures/events/{recorded}.json");
-    let known = checkout::EVENTS.iter().find(|(name, _)| *name == path);
+    let known = checkout::EVENTS.iter().find(|(name, _)| *name == recorded);
     let (_, text) = known.with_context(|| format!("there is no recorded event {recorded}"))?;
     let mut event: Value = serde_json::from_str(text)?;
     change(&mut event, &|text| {

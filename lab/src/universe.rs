@@ -147,8 +147,7 @@ impl Universe {
 
     /// Signs and attests the image as the build system does.
     pub fn sign_and_attest(&self) -> Result<()> {
-        self.sign(&self.key)?;
-        self.attest(&self.key, &self.commit)
+        self.sign_and_attest_image(&self.image)
     }
 
     /// Signs and attests another image as the build system does.
@@ -185,10 +184,7 @@ impl Universe {
 
     /// Commits the starter policy and more files to the policy repository.
     pub fn set_policy(&self, more: &[(&str, &str)]) -> Result<String> {
-        let starter = checkout::POLICIES.iter();
-        let mut all: Vec<_> = starter
-            .filter_map(|(path, text)| Some((path.strip_prefix("policies/")?, *text)))
-            .collect();
+        let mut all = checkout::POLICIES.to_vec();
         all.extend(more);
         self.git
             .repository(POLICY)?

@@ -100,7 +100,7 @@ fn the_shipped_pipeline_promotes_one_digest() {
 
 #[test]
 fn the_recorded_event_of_every_host_starts_the_shipped_pipeline_run() {
-    for recorded in event::PUSHES {
+    for recorded in event::pushes() {
         let universe = Universe::new().unwrap();
         universe.sign_and_attest().unwrap();
         let data = tempfile::tempdir().unwrap();
