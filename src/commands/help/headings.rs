@@ -6,23 +6,21 @@ use clap::Command;
 type Heading = (&'static str, &'static [&'static str]);
 
 const WEAKER: &str = "Options that weaken a check";
-const SIGNERS: Heading = (
-    "Trust",
-    &[
-        "public-key",
-        "key",
-        "certificate-identity",
-        "certificate-identity-regexp",
-        "certificate-oidc-issuer",
-        "certificate-oidc-issuer-regexp",
-        "rekor-url",
-        "trusted-root",
-        "tuf-mirror",
-        "tuf-root",
-        "tuf-root-checksum",
-        "staging",
-    ],
-);
+const TRUST: &str = "Trust";
+const SIGNERS: &[&str] = &[
+    "public-key",
+    "certificate-identity",
+    "certificate-identity-regexp",
+    "certificate-oidc-issuer",
+    "certificate-oidc-issuer-regexp",
+    "rekor-url",
+    "trusted-root",
+    "tuf-mirror",
+    "tuf-root",
+    "tuf-root-checksum",
+];
+/// The options of any command about trust; `key` and `staging` are those of `trust verify-bundle`.
+const TRUSTED: [Heading; 3] = [(TRUST, &["key"]), (TRUST, SIGNERS), (TRUST, &["staging"])];
 /// Options of any command that weaken a check.
 const WEAKENING: Heading = (
     WEAKER,
@@ -251,21 +249,7 @@ const UPDATE_DEPLOYMENT: &[Heading] = &[
             "require-source",
         ],
     ),
-    (
-        "Trust, with --follow",
-        &[
-            "public-key",
-            "certificate-identity",
-            "certificate-identity-regexp",
-            "certificate-oidc-issuer",
-            "certificate-oidc-issuer-regexp",
-            "rekor-url",
-            "trusted-root",
-            "tuf-mirror",
-            "tuf-root",
-            "tuf-root-checksum",
-        ],
-    ),
+    ("Trust, with --follow", SIGNERS),
 ];
 const ATTEST: &[Heading] = &[
     (
@@ -329,7 +313,7 @@ fn table(path: &str) -> &'static [Heading] {
 /// first, under "Options", and those that weaken a check last.
 pub(super) fn apply(command: Command, path: &str) -> Command {
     // The command's own table comes before the common ones: `--key` is a path in some.
-    let all = table(path).iter().chain([&SIGNERS, &WEAKENING]);
+    let all = table(path).iter().chain(&TRUSTED).chain([&WEAKENING]);
     let places: Vec<_> = all
         .flat_map(|(heading, flags)| flags.iter().map(move |flag| (*heading, *flag)))
         .collect();

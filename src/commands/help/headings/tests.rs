@@ -20,9 +20,9 @@ fn no_heading_swallows_the_options_of_the_next() {
         let own: Vec<_> = own.filter_map(|a| Some((a.get_long()?, a))).collect();
         let trusted = own
             .iter()
-            .filter(|(_, argument)| argument.get_help_heading() == Some(SIGNERS.0));
+            .filter(|(_, argument)| argument.get_help_heading() == Some(TRUST));
         for (long, _) in trusted {
-            assert!(SIGNERS.1.contains(long), "{path} --{long}");
+            assert!(SIGNERS.contains(long), "{path} --{long}");
         }
         for (heading, flags) in table(path) {
             for flag in *flags {
