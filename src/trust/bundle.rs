@@ -232,10 +232,7 @@ fn describe(
     let der = bundle
         .signing_certificate()
         .map(|certificate| certificate.as_bytes());
-    let details = der
-        .map(certificate::describe)
-        .transpose()?
-        .unwrap_or_default();
+    let details = certificate::describe(der)?;
     Ok(VerifiedSignature {
         origin: candidate.origin.clone(),
         digest: Digest::of(&candidate.bytes),

@@ -49,7 +49,7 @@ pub(super) struct CertificateDetails {
 
 /// Returns the subject alternative name and the OIDC issuer of a DER certificate.
 pub(crate) fn subject_of(der: &[u8]) -> Option<(String, String)> {
-    let Ok(CertificateDetails { mut metadata, .. }) = describe(der) else {
+    let Ok(CertificateDetails { mut metadata, .. }) = read(der) else {
         return None;
     };
     let issuer = metadata
@@ -59,11 +59,14 @@ pub(crate) fn subject_of(der: &[u8]) -> Option<(String, String)> {
     Some((subject, issuer?))
 }
 
-/// Describes a DER certificate.
+/// Describes a DER certificate; empty without one.
 ///
 /// # Errors
 /// [`Reason::Malformed`].
-pub(super) fn describe(der: &[u8]) -> Result<CertificateDetails, Reason> {
+pub(super) fn describe(der: Option<&[u8]>) -> Result<CertificateDetails, Reason> {
+    let Some(der) = der else {
+        return Ok(CertificateDetails::default());
+    };
     read(der).map_err(|error| malformed("certificate", error))
 }
 

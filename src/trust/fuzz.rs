@@ -22,7 +22,7 @@ pub(crate) fn bundle(bytes: &[u8]) {
 /// Checks the names of a certificate and describes it.
 pub(crate) fn certificate(bytes: &[u8]) {
     let _ = subject::check(bytes);
-    let _ = certificate::describe(bytes);
+    let _ = certificate::describe(Some(bytes));
 }
 
 /// Parses a public key in PEM.

@@ -468,11 +468,7 @@ fn describe(
     let chain_is_known =
         root.is_some_and(|root| pem(CHAIN).iter().all(|der| root.names_authority(der)));
     let leaf = pem(CERTIFICATE).into_iter().next();
-    let details = leaf
-        .as_deref()
-        .map(certificate::describe)
-        .transpose()?
-        .unwrap_or_default();
+    let details = certificate::describe(leaf.as_deref())?;
     Ok(VerifiedSignature {
         origin: candidate.origin.clone(),
         digest: Digest::of(&candidate.bytes),
