@@ -23,10 +23,13 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
 
 /// Returns a number with its noun, in the plural except for 1.
 pub(crate) fn counted(number: u64, noun: &str) -> String {
-    match number {
-        1 => format!("1 {noun}"),
-        _ => format!("{number} {noun}s"),
-    }
+    format!("{number} {}", plural(number, noun))
+}
+
+/// Returns the noun of a number, in the plural except for 1.
+pub(crate) fn plural(number: u64, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{noun}{ending}")
 }
 
 /// Returns a secret without the final newline of an editor.

@@ -23,6 +23,7 @@ use crate::{
     image::{Digest, MediaType, Tag},
     json,
     progress::shown_bytes,
+    text::counted,
 };
 
 /// How deep indexes may nest and referrers may refer.
@@ -303,18 +304,13 @@ impl Planned {
             + self.side_tags.len()
             + self.moving().count();
         format!(
-            "{manifests} manifest{}, {} blob{} ({}) {how}, {} attached; tags to move: {tags}; at most {requests} more requests",
-            plural(manifests),
-            self.blobs.len(),
-            plural(self.blobs.len()),
+            "{}, {} ({}) {how}, {} attached; tags to move: {tags}; at most {requests} more requests",
+            counted(manifests as u64, "manifest"),
+            counted(self.blobs.len() as u64, "blob"),
             shown_bytes(bytes),
             self.attached,
         )
     }
-}
-
-fn plural(count: usize) -> &'static str {
-    if count == 1 { "" } else { "s" }
 }
 
 /// Fetches manifests, a few at once.

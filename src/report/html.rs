@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     policy::{RuleFinding, Sig},
-    text,
+    text::{self, counted, plural},
 };
 
 const STYLE: &str = include_str!("html.css");
@@ -74,15 +74,15 @@ fn banner(report: &Report, class: &str, verdict: &str) -> Markup {
         header class={ "verdict " (class) } {
             h1 { (verdict) }
             p {
-                (number(report.components.len(), "image")) ": "
+                (counted(report.components.len() as u64, "image")) ": "
                 // The counts do not include images that could not be verified.
                 @match undecided.count() {
                     0 => {}
                     count => { (count) " not verified, " }
                 }
-                (number(counts.violations, "violation")) ", "
-                (number(counts.warnings, "warning")) ", "
-                (number(counts.successes, "check")) " passed."
+                (counted(counts.violations as u64, "violation")) ", "
+                (counted(counts.warnings as u64, "warning")) ", "
+                (counted(counts.successes as u64, "check")) " passed."
             }
             @if !report.effective_time.is_empty() {
                 p { "Rules as of " (in_seconds(&report.effective_time)) "." }
@@ -123,15 +123,6 @@ fn release(report: &Report) -> Markup {
     }
 }
 
-fn number(count: usize, what: &str) -> String {
-    format!("{count} {}", noun(count, what))
-}
-
-fn noun(count: usize, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{what}{plural}")
-}
-
 fn overview(components: &[&ReportedComponent]) -> Markup {
     html! {
         table {
@@ -148,8 +139,8 @@ fn overview(components: &[&ReportedComponent]) -> Markup {
                     tr {
                         td { a href={ "#c" (number) } { bdi { (name(component)) } } }
                         td { (badge(component)) }
-                        td class="n" data-what=(noun(counts.violations, "violation")) { (counts.violations) }
-                        td class="n" data-what=(noun(counts.warnings, "warning")) { (counts.warnings) }
+                        td class="n" data-what=(plural(counts.violations as u64, "violation")) { (counts.violations) }
+                        td class="n" data-what=(plural(counts.warnings as u64, "warning")) { (counts.warnings) }
                         td class="n wide" { (counts.successes) }
                     }
                 }
@@ -272,7 +263,7 @@ fn passed(component: &ReportedComponent) -> Markup {
     }
     html! {
         details {
-            summary { (number(component.successes.len(), "check")) " passed" }
+            summary { (counted(component.successes.len() as u64, "check")) " passed" }
             ul {
                 @for finding in &component.successes {
                     li {
@@ -296,8 +287,8 @@ fn evidence(component: &ReportedComponent) -> Markup {
     html! {
         details {
             summary {
-                "Evidence: " (number(signatures.len(), "signature")) ", "
-                (number(attestations.len(), "attestation"))
+                "Evidence: " (counted(signatures.len() as u64, "signature")) ", "
+                (counted(attestations.len() as u64, "attestation"))
             }
             ul {
                 @for signature in signatures { li { "Image signature" (by(signature)) } }
